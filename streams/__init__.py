@@ -1,0 +1,1 @@
+"""plainscore: voluntary, published, explained and contestable scoring of event streams."""

@@ -1,0 +1,1 @@
+"""What producers and consumers import. Needs neither Faust nor RocksDB."""

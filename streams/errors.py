@@ -1,0 +1,34 @@
+"""What can go wrong, as a small tree; the command line turns each into a sentence and an exit code."""
+
+
+class PlainscoreError(Exception):
+    """Says what was wrong, where, and what to do next, for the person who reads it."""
+
+    exit_code = 1
+
+    def __init__(self, what: str, *, where: str = "", next_step: str = "") -> None:
+        self.what = what
+        self.where = where
+        self.next_step = next_step
+        super().__init__(what)
+
+    def __str__(self) -> str:
+        place = f" ({self.where})" if self.where else ""
+        step = f" {self.next_step}" if self.next_step else ""
+        return f"{self.what}{place}.{step}"
+
+
+class BadData(PlainscoreError):
+    """The data given is wrong; exit code 1."""
+
+
+class BadUsage(PlainscoreError):
+    """The command or a setting is wrong; exit code 2."""
+
+    exit_code = 2
+
+
+class Unreachable(PlainscoreError):
+    """The broker or another service could not be reached; exit code 3."""
+
+    exit_code = 3

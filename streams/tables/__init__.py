@@ -1,0 +1,1 @@
+"""Faust's Table and Store on RocksDB: overlay, changelogs, restore."""

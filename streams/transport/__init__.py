@@ -1,0 +1,1 @@
+"""Faust's transport on librdkafka: the consumer and the transaction."""
