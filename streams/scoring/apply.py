@@ -1,0 +1,303 @@
+"""Apply: one record in, the citizen's account moved, changes out.
+
+    entry' = merge(entry, record)
+    totals += weigh(entry') - weigh(entry)
+    score   = read(totals, as_of, scorecard)
+
+Time moves with the records (`as_of`), never with a clock. What must read the whole ledger again is
+`Work`, done in pieces that the caller asks for; until its last piece the old score stands.
+"""
+
+from collections.abc import Iterable, Sequence
+
+from streams.scoring.change import Closed, Effect, change, disclose, disclosures, ended
+from streams.scoring.citizen import (
+    Account,
+    AccountKey,
+    Cause,
+    Citizen,
+    Grant,
+    Scorecards,
+    Share,
+    Work,
+    covers,
+)
+from streams.scoring.ledger import EMPTY, Content, Entry, keep, standing, times
+from streams.scoring.score import Reading, read
+from streams.scoring.scorecard import Scorecard
+from streams.scoring.totals import add, forget, offset_of, period_of, start_of, weigh
+
+Touched = dict[AccountKey, set[int]]  # the places of the characteristics whose totals moved
+
+
+# ---- records
+
+
+def apply_entry(
+    citizen: Citizen,
+    key: bytes,
+    kind: str,
+    before: Entry,
+    after: Entry,
+    scorecards: Scorecards,
+    fresh: Content | None = None,
+) -> Touched:
+    """Move the totals by what a merge changed in an entry, and say which moved.
+
+    `key` orders the ledger; `fresh` is the content of `after` where the caller knows it to stand.
+    """
+    oldest = min(times(after))
+    citizen.oldest = oldest if citizen.oldest is None else min(citizen.oldest, oldest)
+    work = citizen.work
+    if work is None:
+        accounts: Iterable[Account] = citizen.accounts.values()
+    elif work.cursor is not None and key <= work.cursor:
+        accounts = work.accounts
+    else:
+        return {}  # the work will come to this entry
+    if work is not None and work.oldest is not None:
+        work.oldest = min(work.oldest, oldest)
+    contents = (
+        (-1, before, None if before is EMPTY else standing(before)),
+        (+1, after, standing(after) if fresh is None else fresh),
+    )
+    touched: Touched = {}
+    for account in accounts:
+        scorecard = scorecards.get(account.key.scorecard, account.version)
+        for sign, entry, content in contents:
+            if content is not None and entry.fact is not None:
+                places = _move(
+                    citizen, account, scorecard, kind, entry.fact.occurred_at, content, sign
+                )
+                if places:
+                    touched.setdefault(account.key, set()).update(places)
+    return touched
+
+
+def settle(
+    citizen: Citizen, cause: Cause, scorecards: Scorecards, touched: Touched | None = None
+) -> list[Effect]:
+    """Read the accounts again where time or a total moved, and give what changed."""
+    if citizen.work is not None:
+        return []
+    effects: list[Effect] = []
+    for key, account in citizen.accounts.items():
+        places = touched.get(key) if touched else None
+        scorecard = scorecards.get(key.scorecard, account.version)
+        now = _period(citizen, scorecard)
+        if now == account.period:
+            if not places:
+                continue
+            before = Reading(account.points, account.start_points, account.score, account.tier)
+            reading = read(scorecard, account.totals, now, before, places)
+        else:
+            forget(account.totals, scorecard, now)
+            account.period = now
+            reading = read(scorecard, account.totals, now)
+        _publish(citizen, account, reading, scorecard, scorecard, cause, effects)
+    return effects
+
+
+def pass_time(citizen: Citizen, to: int) -> list[Effect]:
+    """Move `as_of` (it never falls) and end the shares that have run out."""
+    citizen.as_of = max(citizen.as_of, to)
+    if not citizen.shares or all(share.until > citizen.as_of for share in citizen.shares):
+        return []
+    effects: list[Effect] = []
+    for share in citizen.shares:
+        if share.until <= citizen.as_of:
+            effects += (ended(share, key.scorecard) for key in citizen.accounts if not key.shadow)
+    citizen.shares = tuple(share for share in citizen.shares if share.until > citizen.as_of)
+    return effects
+
+
+def next_due(citizen: Citizen, scorecards: Scorecards, horizon: int) -> int | None:
+    """Give the time (ms) at which a citizen must be looked at though nothing arrives.
+
+    That is the next turn of a period in which something still ages, the end of a share, or the
+    time at which the oldest entry leaves; at once (0) where work waits.
+    """
+    if citizen.work is not None:
+        return 0
+    times = [share.until for share in citizen.shares]
+    for key, account in citizen.accounts.items():
+        if any(account.totals):
+            period_ms = scorecards.get(key.scorecard, account.version).period_ms
+            times.append(start_of(account.period + 1, offset_of(citizen.id, period_ms), period_ms))
+    if len(times) == len(citizen.shares) and citizen.oldest is not None:
+        times.append(citizen.oldest + horizon + 1)
+    return min(times, default=None)
+
+
+# ---- grants and shares
+
+
+def grant(
+    citizen: Citizen, grants: tuple[Grant, ...], granted_at: int, cause: Cause, scorecards: Scorecards
+) -> list[Effect]:
+    """Put other grants in force: accounts open and close, and what is stored is read again."""
+    differ = sorted(grants) != sorted(citizen.grants)
+    citizen.grants, citizen.granted_at = grants, granted_at
+    citizen.as_of = max(citizen.as_of, min(grant.covers_from for grant in grants))
+    effects: list[Effect] = []
+    granted = {grant.scorecard for grant in grants}
+    for key in [key for key in citizen.accounts if key.scorecard not in granted]:
+        citizen.sequences[key] = citizen.accounts.pop(key).sequence
+        if not key.shadow:
+            effects.append(Closed(key.scorecard))
+            effects += (ended(share, key.scorecard) for share in citizen.shares)
+    if differ:
+        begin_work(citizen, cause, scorecards)
+    if citizen.oldest is None:
+        effects += finish_work(citizen, scorecards)
+    return effects
+
+
+def share(citizen: Citizen, shares: Sequence[Share], shared_at: int) -> list[Effect]:
+    """Put other shares in force, and tell the audiences whose view begins, changes or ends."""
+    before = {each.audience: each for each in citizen.shares}
+    now = {each.audience: each for each in shares if each.until > citizen.as_of}
+    citizen.shares, citizen.shared_at = tuple(now.values()), shared_at
+    effects: list[Effect] = []
+    for key, account in citizen.accounts.items():
+        if key.shadow or not account.sequence:
+            continue
+        effects += (ended(old, key.scorecard) for a, old in before.items() if a not in now)
+        for audience, new in now.items():
+            if audience not in before or before[audience].reveals != new.reveals:
+                effects.append(disclose(new, key.scorecard, account.tier, account.score))
+    return effects
+
+
+# ---- work: the whole ledger, in pieces
+
+
+def stale(citizen: Citizen, scorecards: Scorecards) -> bool:
+    """Say whether another version than the account's is in force, or an account is missing."""
+    for grant in citizen.grants:
+        for shadow in (False, True):
+            scorecard = scorecards.in_force(grant.scorecard, citizen.as_of, shadow)
+            account = citizen.accounts.get(AccountKey(grant.scorecard, shadow))
+            if (scorecard and scorecard.version) != (account and account.version):
+                return True
+    return False
+
+
+def begin_work(citizen: Citizen, cause: Cause, scorecards: Scorecards) -> None:
+    """Begin to read the ledger again, under the present grants and the versions in force."""
+    accounts = []
+    for scorecard_id in sorted({grant.scorecard for grant in citizen.grants}):
+        for shadow in (False, True):
+            scorecard = scorecards.in_force(scorecard_id, citizen.as_of, shadow)
+            if scorecard is not None:
+                totals: list[dict[int, int]] = [{} for _ in scorecard.characteristics]
+                accounts.append(Account(AccountKey(scorecard_id, shadow), scorecard.version, totals))
+    citizen.work = Work(cause, accounts)
+
+
+def work_on(
+    citizen: Citizen, rows: Iterable[tuple[bytes, str, Entry]], scorecards: Scorecards, horizon: int
+) -> dict[bytes, Entry]:
+    """Do a piece of the work: rows of the ledger (key, kind, entry) that follow the cursor.
+
+    Gives the rows that lost parts, which no grant covers any more or which lie past the horizon;
+    a row with nothing left is EMPTY.
+    """
+    work = citizen.work
+    assert work is not None
+    lost: dict[bytes, Entry] = {}
+    for key, kind, entry in rows:
+        work.cursor = key
+        kept = keep(
+            entry,
+            lambda time, kind=kind: (  # type: ignore[misc]
+                time >= citizen.as_of - horizon and covers(citizen.grants, kind, time)
+            ),
+        )
+        if kept != entry:
+            lost[key] = kept
+        content = standing(kept)
+        if content is not None and kept.fact is not None:
+            for account in work.accounts:
+                scorecard = scorecards.get(account.key.scorecard, account.version)
+                _move(citizen, account, scorecard, kind, kept.fact.occurred_at, content, +1)
+        if kept != EMPTY:
+            earliest = min(times(kept))
+            work.oldest = earliest if work.oldest is None else min(work.oldest, earliest)
+    return lost
+
+
+def finish_work(citizen: Citizen, scorecards: Scorecards) -> list[Effect]:
+    """Put the accounts that were built in the place of the old ones, and give what changed."""
+    work, citizen.work = citizen.work, None
+    if work is None:
+        return []
+    effects: list[Effect] = []
+    citizen.oldest = work.oldest
+    old, citizen.accounts = citizen.accounts, {}
+    for account in work.accounts:
+        scorecard = scorecards.get(account.key.scorecard, account.version)
+        previous = None
+        if account.key in old:
+            published = old.pop(account.key)
+            previous = scorecards.get(account.key.scorecard, published.version)
+            account.points, account.score = published.points, published.score
+            account.tier, account.sequence = published.tier, published.sequence
+        else:
+            account.sequence = citizen.sequences.pop(account.key, 0)
+        citizen.accounts[account.key] = account
+        account.period = _period(citizen, scorecard)
+        forget(account.totals, scorecard, account.period)
+        reading = read(scorecard, account.totals, account.period)
+        _publish(citizen, account, reading, scorecard, previous, work.cause, effects)
+    for key, published in old.items():  # a version in the shadow that is withdrawn
+        citizen.sequences[key] = published.sequence
+    return effects
+
+
+# ---- the pieces of it
+
+
+def _period(citizen: Citizen, scorecard: Scorecard) -> int:
+    period_ms = scorecard.period_ms
+    return period_of(citizen.as_of, offset_of(citizen.id, period_ms), period_ms)
+
+
+def _move(
+    citizen: Citizen,
+    account: Account,
+    scorecard: Scorecard,
+    kind: str,
+    occurred_at: int,
+    content: Content,
+    sign: int,
+) -> list[int]:
+    """Add (or take away) an entry's weight; gives the places of the totals that moved."""
+    if not covers(citizen.grants, kind, occurred_at, account.key.scorecard):
+        return []
+    period = period_of(occurred_at, offset_of(citizen.id, scorecard.period_ms), scorecard.period_ms)
+    places = []
+    for place, amount in weigh(scorecard, kind, content):
+        # a period that was forgotten stays so: it can never count again
+        if account.period - period < scorecard.characteristics[place].window:
+            add(account.totals, place, period, sign * amount)
+            places.append(place)
+    return places
+
+
+def _publish(
+    citizen: Citizen,
+    account: Account,
+    reading: Reading,
+    scorecard: Scorecard,
+    previous: Scorecard | None,
+    cause: Cause,
+    effects: list[Effect],
+) -> None:
+    made = change(citizen, account, reading, scorecard, previous, cause)
+    account.start_points = reading.start_points
+    if made is not None:
+        effects.append(made)
+        if not account.key.shadow:
+            effects += disclosures(citizen, made)
+

@@ -1,0 +1,115 @@
+"""What goes out when a score moves: changes, what audiences see of them, and scores that end."""
+
+from typing import NamedTuple
+
+from streams.scoring.citizen import Account, AccountKey, Cause, Citizen, Share
+from streams.scoring.score import Reading, contributions, reasons
+from streams.scoring.scorecard import Scorecard
+
+
+class Change(NamedTuple):
+    """A score before and after, with the points that made it and the reasons that say most."""
+
+    account: AccountKey
+    version: int
+    sequence: int
+    as_of: int
+    previous_score: int | None
+    score: int
+    previous_tier: str | None
+    tier: str
+    perks: tuple[str, ...]
+    cause: Cause
+    contributions: list[tuple[str, int, int]]  # characteristic, previous points, points
+    reasons: list[str]
+
+
+class Disclosure(NamedTuple):
+    """What one audience sees of one scorecard's result: what the share reveals, nothing else."""
+
+    audience: str
+    scorecard: str
+    tier: str | None
+    score: int | None
+    ended: bool
+
+
+class Closed(NamedTuple):
+    """A scorecard no longer scores this citizen; its latest score is erased downstream."""
+
+    scorecard: str
+
+
+Effect = Change | Disclosure | Closed
+
+
+def change(
+    citizen: Citizen,
+    account: Account,
+    reading: Reading,
+    scorecard: Scorecard,
+    previous: Scorecard | None,
+    cause: Cause,
+) -> Change | None:
+    """Publish a reading into its account; None where nothing that is published differs.
+
+    `previous` is the scorecard's version that made the points the account holds; None: no points.
+    """
+    first = previous is None
+    if (
+        not first
+        and account.points == reading.points
+        and account.tier == reading.tier
+        and account.version == scorecard.version
+    ):
+        return None
+    before = {} if previous is None else contributions(previous, account.points)
+    now = contributions(scorecard, reading.points)
+    # clamp stands last; what only the previous version had comes before it
+    names = [n for n in now if n != "clamp"] + [n for n in before if n not in now] + ["clamp"]
+    account.sequence += 1
+    made = Change(
+        account.key,
+        scorecard.version,
+        account.sequence,
+        citizen.as_of,
+        None if first else account.score,
+        reading.score,
+        None if first else account.tier,
+        reading.tier,
+        scorecard.perks_of(reading.tier),
+        cause,
+        [(name, before.get(name, 0), now.get(name, 0)) for name in names],
+        reasons(before, now),
+    )
+    account.version = scorecard.version
+    account.points = reading.points
+    account.score, account.tier = reading.score, reading.tier
+    return made
+
+
+def disclosures(citizen: Citizen, made: Change) -> list[Disclosure]:
+    """Give what the citizen's audiences see of a change."""
+    seen = []
+    for share in citizen.shares:
+        tier = "tier" in share.reveals and made.tier != made.previous_tier
+        score = "score" in share.reveals and made.score != made.previous_score
+        if tier or score:
+            seen.append(disclose(share, made.account.scorecard, made.tier, made.score))
+    return seen
+
+
+def disclose(share: Share, scorecard: str, tier: str, score: int) -> Disclosure:
+    """Give what a share reveals of a result."""
+    return Disclosure(
+        share.audience,
+        scorecard,
+        tier if "tier" in share.reveals else None,
+        score if "score" in share.reveals else None,
+        False,
+    )
+
+
+def ended(share: Share, scorecard: str) -> Disclosure:
+    """Give the last record that an audience gets of a scorecard's result."""
+    return Disclosure(share.audience, scorecard, None, None, True)

@@ -1,0 +1,106 @@
+"""What is kept of one citizen besides the ledger: grants, shares, and an account per scorecard."""
+
+from dataclasses import dataclass, field
+from typing import NamedTuple, Protocol
+
+from streams.scoring.scorecard import Scorecard
+from streams.scoring.totals import Totals
+
+
+class Grant(NamedTuple):
+    """Consent to be scored: by one scorecard, on these kinds of event, from a time (ms) on."""
+
+    scorecard: str
+    kinds: tuple[str, ...]
+    covers_from: int
+
+
+class Share(NamedTuple):
+    """What one audience may see (tier, score), until a time (ms)."""
+
+    audience: str
+    reveals: tuple[str, ...]
+    until: int
+
+
+class Cause(NamedTuple):
+    """What made a change: the kind of record or `scorecard`, and its id."""
+
+    kind: str
+    id: str
+
+
+class AccountKey(NamedTuple):
+    """A scorecard, and whether it is the version that only runs along in the shadow."""
+
+    scorecard: str
+    shadow: bool
+
+
+@dataclass(slots=True)
+class Account:
+    """A citizen's totals under one version of a scorecard, and the score last published."""
+
+    key: AccountKey
+    version: int
+    totals: Totals
+    period: int = 0  # the citizen's period at which the points were read
+    sequence: int = 0  # 0: nothing published yet
+    points: list[int] = field(default_factory=list)
+    start_points: list[int] = field(default_factory=list)
+    score: int = 0
+    tier: str = ""
+
+
+@dataclass(slots=True)
+class Work:
+    """The ledger being read again, piece by piece: a new version, other grants, or old entries.
+
+    Entries up to `cursor` are in the accounts that are being built. Until the last piece the
+    published accounts stand as they are.
+    """
+
+    cause: Cause
+    accounts: list[Account]
+    cursor: bytes | None = None
+    oldest: int | None = None
+
+
+@dataclass(slots=True)
+class Citizen:
+    """One citizen from one consent on. `since` is the Kafka timestamp of that consent's record."""
+
+    id: str
+    since: int
+    as_of: int
+    grants: tuple[Grant, ...]
+    granted_at: int
+    oldest: int | None = None  # no part in the ledger has an earlier event time; None: it is empty
+    shares: tuple[Share, ...] = ()
+    shared_at: int | None = None
+    accounts: dict[AccountKey, Account] = field(default_factory=dict)
+    sequences: dict[AccountKey, int] = field(default_factory=dict)  # of accounts that were closed
+    due: int | None = None  # when time alone next changes something
+    work: Work | None = None
+
+
+class Scorecards(Protocol):
+    """The published scorecards that a worker holds."""
+
+    def get(self, scorecard_id: str, version: int) -> Scorecard:
+        """Give one version; KeyError if it was never published."""
+
+    def in_force(self, scorecard_id: str, as_of: int, shadow: bool = False) -> Scorecard | None:
+        """Give the version in force at a time, or the one in the shadow; None: there is none."""
+
+
+def covers(grants: tuple[Grant, ...], kind: str, time: int, scorecard: str | None = None) -> bool:
+    """Say whether some grant (for a scorecard, if one is named) covers a kind at an event time."""
+    for grant in grants:
+        if (
+            kind in grant.kinds
+            and time >= grant.covers_from
+            and (scorecard is None or grant.scorecard == scorecard)
+        ):
+            return True
+    return False

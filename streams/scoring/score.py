@@ -1,0 +1,88 @@
+"""The score: totals read at a time. Every table, clamp and tier is applied here, and only here."""
+
+from collections.abc import Iterable, Sequence
+from typing import NamedTuple
+
+from streams.scoring.scorecard import Characteristic, Scorecard
+from streams.scoring.totals import Totals, total
+
+
+class Reading(NamedTuple):
+    """What a scorecard makes of a citizen's totals.
+
+    `points` has one number for each characteristic, in the scorecard's order. `start_points` are
+    the same at the start of the citizen's current period: today's ledger less its entries.
+    """
+
+    points: list[int]
+    start_points: list[int]
+    score: int
+    tier: str
+
+
+def points_for(characteristic: Characteristic, whole: int) -> int:
+    """Read the points table at a total on a scale of the window.
+
+    y0 + floor((total - x0*n)(y1 - y0) / ((x1 - x0)*n)) between two steps, level beyond the last:
+    the only rounding there is, toward minus infinity.
+    """
+    n = characteristic.window
+    x0, y0 = characteristic.points[0]
+    for x1, y1 in characteristic.points[1:]:
+        if whole < x1 * n:
+            return y0 + (whole - x0 * n) * (y1 - y0) // ((x1 - x0) * n)
+        x0, y0 = x1, y1
+    return y0
+
+
+def read(
+    scorecard: Scorecard,
+    totals: Totals,
+    period: int,
+    before: Reading | None = None,
+    touched: Iterable[int] | None = None,
+) -> Reading:
+    """Read totals in a period.
+
+    With a reading `before` of the same period, only the `touched` characteristics are read again.
+    """
+    if before is None or touched is None:
+        points = [0] * len(totals)
+        start_points = [0] * len(totals)
+        touched = range(len(totals))
+    else:
+        points, start_points = before.points.copy(), before.start_points.copy()
+    for place in touched:
+        characteristic = scorecard.characteristics[place]
+        whole, start = total(totals[place], characteristic, period)
+        points[place] = points_for(characteristic, whole)
+        start_points[place] = points_for(characteristic, start)
+    score = clamp(scorecard, points)
+    # A rise counts at once; no event of this period lowers a tier below the one it began with.
+    tier = scorecard.tier_of(max(score, clamp(scorecard, start_points)))
+    return Reading(points, start_points, score, tier)
+
+
+def clamp(scorecard: Scorecard, points: Sequence[int]) -> int:
+    """Add points to the start, and hold the sum within the scorecard's range."""
+    return min(max(scorecard.start + sum(points), scorecard.low), scorecard.high)
+
+
+def contributions(scorecard: Scorecard, points: Sequence[int]) -> dict[str, int]:
+    """Give the parts that add up to the score: base, every characteristic in order, clamp."""
+    parts = {"base": scorecard.start}
+    parts.update((c.id, p) for c, p in zip(scorecard.characteristics, points, strict=True))
+    parts["clamp"] = clamp(scorecard, points) - sum(parts.values())
+    return parts
+
+
+def reasons(previous: dict[str, int], now: dict[str, int]) -> list[str]:
+    """Name the at most four characteristics that say most about a change.
+
+    First the largest changes in points, then the largest points; ties in the scorecard's order.
+    """
+    named = [name for name in now if name not in ("base", "clamp")]
+    moved = {name: abs(now[name] - previous.get(name, 0)) for name in named}
+    changed = sorted((n for n in named if moved[n]), key=lambda n: -moved[n])
+    level = sorted((n for n in named if now[n] and not moved[n]), key=lambda n: -abs(now[n]))
+    return (changed + level)[:4]

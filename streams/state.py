@@ -1,0 +1,256 @@
+"""The stored form of a citizen, an entry, a partition and an erasure, and back."""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from streams.codec import decode_state, encode_state
+from streams.scoring.citizen import Account, AccountKey, Cause, Citizen, Grant, Share, Work
+from streams.scoring.ledger import Correction, Dispute, Entry, Fact
+from streams.scoring.totals import Totals
+
+# Rows of the table `citizens` that are no citizen's: no id may begin with a zero byte.
+PARTITION_KEY = b"\x00partition"
+ERASURE = b"\x00erase"
+
+
+@dataclass(slots=True)
+class Partition:
+    """What is kept once per partition: the greatest tick, and the sweep for versions in force."""
+
+    tick: int | None = None
+    tick_cause: str = ""  # topic-partition-offset of that tick
+    sweep: bytes | None = None  # the citizen up to which the sweep has come; None: none is on
+    swept: tuple[str, ...] = ()  # id@version of those in force when the last sweep began
+
+
+@dataclass(slots=True)
+class Erasure:
+    """A withdrawn citizen's ledger, being erased piece by piece."""
+
+    prefix: bytes = field(repr=False)  # of its ledger keys
+    receipt_id: str
+    withdrawn_at: int
+    scorecards: int
+    shares: int
+    entries: int = 0
+
+
+# ---- entry
+
+
+def read_entry(value: bytes) -> Entry:
+    """Read an entry of the ledger."""
+    stored = decode_state("entry", value)
+    fact = stored["fact"]
+    return Entry(
+        None if fact is None else Fact(fact["occurred_at"], fact["content"]),
+        {
+            (d["dispute_id"], d["named"]): Dispute(
+                d["opened_at"], d["statement"], d["withdrawn_at"], d["decided_at"], d["upheld"]
+            )
+            for d in stored["disputes"]
+        },
+        {
+            c["named"]: Correction(c["occurred_at"], c["content"], c["correction_id"])
+            for c in stored["corrections"]
+        },
+    )
+
+
+def write_entry(entry: Entry) -> bytes:
+    """Write an entry; equal entries give equal bytes."""
+    fact = entry.fact
+    return encode_state(
+        "entry",
+        {
+            "fact": None if fact is None else fact._asdict(),
+            "disputes": [
+                {"dispute_id": dispute_id, "named": named, **step._asdict()}
+                for (dispute_id, named), step in sorted(entry.disputes.items())
+            ],
+            "corrections": [
+                {"named": named, **part._asdict()}
+                for named, part in sorted(entry.corrections.items())
+            ],
+        },
+    )
+
+
+# ---- citizen
+
+
+def read_citizen(citizen_id: str, value: bytes) -> Citizen:
+    """Read a citizen's row."""
+    stored = decode_state("citizen", value)
+    work = stored["work"]
+    accounts = [_read_account(account) for account in stored["accounts"]]
+    return Citizen(
+        citizen_id,
+        stored["since"],
+        stored["as_of"],
+        read_grants(stored["grants"]),
+        stored["granted_at"],
+        stored["oldest"],
+        read_shares(stored["shares"]),
+        stored["shared_at"],
+        {account.key: account for account in accounts},
+        {
+            AccountKey(closed["scorecard"], closed["shadow"]): closed["sequence"]
+            for closed in stored["closed"]
+        },
+        stored["due"],
+        None
+        if work is None
+        else Work(
+            Cause(work["cause_kind"], work["cause_id"]),
+            [_read_account(account) for account in work["accounts"]],
+            work["cursor"],
+            work["oldest"],
+        ),
+    )
+
+
+def write_citizen(citizen: Citizen) -> bytes:
+    """Write a citizen's row; equal citizens give equal bytes."""
+    work = citizen.work
+    return encode_state(
+        "citizen",
+        {
+            "since": citizen.since,
+            "as_of": citizen.as_of,
+            "oldest": citizen.oldest,
+            "grants": [grant._asdict() for grant in citizen.grants],
+            "granted_at": citizen.granted_at,
+            "shares": [share._asdict() for share in citizen.shares],
+            "shared_at": citizen.shared_at,
+            "accounts": _write_accounts(citizen.accounts.values()),
+            "closed": [
+                {"scorecard": key.scorecard, "shadow": key.shadow, "sequence": sequence}
+                for key, sequence in sorted(citizen.sequences.items())
+            ],
+            "due": citizen.due,
+            "work": None
+            if work is None
+            else {
+                "cause_kind": work.cause.kind,
+                "cause_id": work.cause.id,
+                "cursor": work.cursor,
+                "oldest": work.oldest,
+                "accounts": _write_accounts(work.accounts),
+            },
+        },
+    )
+
+
+def read_grants(stored: Iterable[dict[str, Any]]) -> tuple[Grant, ...]:
+    """Read grants, of a record or of a row."""
+    return tuple(Grant(g["scorecard"], tuple(g["kinds"]), g["covers_from"]) for g in stored)
+
+
+def read_shares(stored: Iterable[dict[str, Any]]) -> tuple[Share, ...]:
+    """Read shares, of a record or of a row."""
+    return tuple(Share(s["audience"], tuple(s["reveals"]), s["until"]) for s in stored)
+
+
+def _read_account(stored: dict[str, Any]) -> Account:
+    return Account(
+        AccountKey(stored["scorecard"], stored["shadow"]),
+        stored["version"],
+        [_read_totals(flat) for flat in stored["totals"]],
+        stored["period"],
+        stored["sequence"],
+        stored["points"],
+        stored["start_points"],
+        stored["score"],
+        stored["tier"],
+    )
+
+
+def _write_accounts(accounts: Iterable[Account]) -> list[dict[str, Any]]:
+    return [
+        {
+            "scorecard": account.key.scorecard,
+            "shadow": account.key.shadow,
+            "version": account.version,
+            "sequence": account.sequence,
+            "period": account.period,
+            "totals": _write_totals(account.totals),
+            "points": account.points,
+            "start_points": account.start_points,
+            "score": account.score,
+            "tier": account.tier,
+        }
+        for account in sorted(accounts, key=lambda account: account.key)
+    ]
+
+
+def _read_totals(flat: Sequence[int]) -> dict[int, int]:
+    return dict(zip(flat[::2], flat[1::2], strict=True))
+
+
+def _write_totals(totals: Totals) -> list[list[int]]:
+    return [[number for pair in sorted(added.items()) for number in pair] for added in totals]
+
+
+# ---- partition and erasure
+
+
+def read_partition(value: bytes | None) -> Partition:
+    """Read a partition's row; without one nothing has ticked yet."""
+    if value is None:
+        return Partition()
+    stored = decode_state("partition", value)
+    return Partition(
+        stored["tick"], stored["tick_cause"], stored["sweep"], tuple(stored["swept"])
+    )
+
+
+def write_partition(partition: Partition) -> bytes:
+    """Write a partition's row."""
+    return encode_state(
+        "partition",
+        {
+            "tick": partition.tick,
+            "tick_cause": partition.tick_cause,
+            "sweep": partition.sweep,
+            "swept": list(partition.swept),
+        },
+    )
+
+
+def read_erasure(key: bytes, value: bytes) -> Erasure:
+    """Read the row of an erasure that is on."""
+    stored = decode_state("erasure", value)
+    return Erasure(
+        key.removeprefix(ERASURE),
+        stored["receipt_id"],
+        stored["withdrawn_at"],
+        stored["scorecards"],
+        stored["shares"],
+        stored["entries"],
+    )
+
+
+def write_erasure(erasure: Erasure) -> bytes:
+    """Write the row of an erasure that is on; its key is ERASURE and the prefix."""
+    return encode_state(
+        "erasure",
+        {
+            "receipt_id": erasure.receipt_id,
+            "withdrawn_at": erasure.withdrawn_at,
+            "scorecards": erasure.scorecards,
+            "shares": erasure.shares,
+            "entries": erasure.entries,
+        },
+    )
+
+
+def due_of(key: bytes, value: bytes) -> int | None:
+    """Give when a row of the table `citizens` must be looked at (ms); 0: at once, None: never."""
+    if key.startswith(ERASURE):
+        return 0
+    if key.startswith(b"\x00"):
+        return None
+    due: int | None = decode_state("citizen", value)["due"]
+    return due
