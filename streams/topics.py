@@ -35,7 +35,9 @@ class Topic:
     key: Key
     value_schema: str | None  # None: the value is raw bytes
     partitioned: bool = True  # False: one partition, whatever the partition count
-    settings: Mapping[str, str] = field(default_factory=dict)  # beyond those of its role and cleanup
+    settings: Mapping[str, str] = field(
+        default_factory=dict
+    )  # beyond those of its role and cleanup
 
     @property
     def config(self) -> dict[str, str]:
@@ -55,7 +57,7 @@ class Topic:
         if self.role in ("event", "input"):
             config["message.timestamp.type"] = "CreateTime"
             config["message.timestamp.after.max.ms"] = str(HOUR)
-        return config | self.settings
+        return {**config, **self.settings}
 
 
 WEEK = 7 * DAY
@@ -122,9 +124,7 @@ def topic_of(name: str) -> Topic:
         return TOPICS[name]
     if name.startswith(_AUDIENCE):
         return audience_topic(name.removeprefix(_AUDIENCE))
-    raise BadUsage(
-        f"there is no topic {name!r}", next_step=f"The topics are {', '.join(TOPICS)}."
-    )
+    raise BadUsage(f"there is no topic {name!r}", next_step=f"The topics are {', '.join(TOPICS)}.")
 
 
 def full_name(name: str, prefix: str = "") -> str:
