@@ -1,0 +1,160 @@
+"""Every topic: its name, key, schema and settings; and which partition a citizen lives in."""
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from functools import lru_cache
+from typing import Literal
+
+from streams.errors import BadUsage
+
+HOUR = 3_600_000  # ms
+DAY = 24 * HOUR
+
+Role = Literal["event", "input", "output", "changelog", "reference"]
+Cleanup = Literal["delete", "compact"]
+Key = Literal[
+    "citizen",  # citizen_id in UTF-8
+    "citizen+scorecard",  # packed: see codec.pack
+    "scorecard+version",  # packed
+    "receipt",  # receipt_id in UTF-8
+    "untouched",  # the key of the record that a dead letter holds
+    "state",  # of the tables citizens and ledger
+    "none",
+]
+
+
+@dataclass(frozen=True)
+class Topic:
+    """A topic; its name stands without the prefix, and `config` is all that Kafka is told of it."""
+
+    name: str
+    role: Role
+    cleanup: Cleanup
+    retention_ms: int | None  # None: kept as long as its key has a value
+    key: Key
+    value_schema: str | None  # None: the value is raw bytes
+    partitioned: bool = True  # False: one partition, whatever the partition count
+    settings: Mapping[str, str] = field(
+        default_factory=dict
+    )  # beyond those of its role and cleanup
+
+    @property
+    def config(self) -> dict[str, str]:
+        """Kafka's settings of the topic.
+
+        A segment lasts a day at most and compaction waits a day at most, so that what was erased
+        or has expired is really gone by ERASED_WITHIN. A tombstone stays for a week: who was away
+        for longer reads from the start. Kafka would take a record from the future for younger
+        than it is and keep it, so inputs refuse one.
+        """
+        config = {"cleanup.policy": self.cleanup, "segment.ms": str(DAY)}
+        if self.cleanup == "compact":
+            config["max.compaction.lag.ms"] = str(DAY)
+            config["delete.retention.ms"] = str(TOMBSTONES_STAY)
+        else:
+            config["retention.ms"] = str(self.retention_ms)
+        if self.role in ("event", "input"):
+            config["message.timestamp.type"] = "CreateTime"
+            config["message.timestamp.after.max.ms"] = str(HOUR)
+        return {**config, **self.settings}
+
+
+WEEK = 7 * DAY
+YEAR = 365 * DAY
+TOMBSTONES_STAY = WEEK
+# By when no topic holds a record that a tombstone or its retention ends: segment, compaction lag
+# and tombstone, and a day for Kafka's cleaners to come round. Receipts promise it.
+ERASED_WITHIN = DAY + DAY + TOMBSTONES_STAY + DAY
+
+_ROWS = (
+    # name, role, cleanup, kept, key, schema
+    Topic("purchases", "event", "delete", WEEK, "citizen", "purchases"),
+    Topic("fines", "event", "delete", WEEK, "citizen", "fines"),
+    Topic("payments", "event", "delete", WEEK, "citizen", "payments"),
+    Topic("consents", "input", "compact", None, "citizen", "consents"),
+    Topic("shares", "input", "compact", None, "citizen", "shares"),
+    Topic("disputes", "input", "delete", WEEK, "citizen", "disputes"),
+    Topic("corrections", "input", "delete", WEEK, "citizen", "corrections"),
+    Topic("ticks", "input", "delete", WEEK, "none", "ticks"),
+    Topic("scorecards", "reference", "compact", None, "scorecard+version", "scorecards", False),
+    Topic("score-changes", "output", "delete", WEEK, "citizen", "score-changes"),
+    Topic("score-changes.shadow", "output", "delete", WEEK, "citizen", "score-changes"),
+    Topic("scores", "output", "compact", None, "citizen+scorecard", "scores"),
+    Topic("receipts", "output", "delete", YEAR, "receipt", "receipts"),
+    Topic(
+        "dead-letters",
+        "output",
+        "delete",
+        WEEK,
+        "untouched",
+        None,
+        settings={"max.message.bytes": str(2 * 1024 * 1024)},  # an input's largest and its headers
+    ),
+    Topic("citizens-changelog", "changelog", "compact", None, "state", None),
+    Topic("ledger-changelog", "changelog", "compact", None, "state", None),
+)
+
+TOPICS: dict[str, Topic] = {topic.name: topic for topic in _ROWS}
+KINDS: tuple[str, ...] = tuple(topic.name for topic in _ROWS if topic.role == "event")
+# What a worker's group consumes; consents and shares, the gate, come first.
+INPUTS: tuple[str, ...] = tuple(
+    topic.name
+    for topic in sorted(_ROWS, key=lambda topic: topic.cleanup != "compact")
+    if topic.role in ("event", "input")
+)
+
+_AUDIENCE = "score-changes."
+
+
+def audience_topic(audience: str) -> Topic:
+    """Give the topic of score changes for one audience; its name must be fit for a topic's."""
+    if not re.fullmatch(r"[a-zA-Z0-9][a-zA-Z0-9_-]{0,99}", audience) or audience == "shadow":
+        raise BadUsage(
+            f"{audience!r} cannot be an audience's name",
+            next_step="Use at most 100 letters, digits, - and _, other than the word shadow.",
+        )
+    name = _AUDIENCE + audience
+    return Topic(name, "output", "delete", WEEK, "citizen", "score-changes-audience")
+
+
+def topic_of(name: str) -> Topic:
+    """Give the topic of a name without prefix, an audience's too; refuse one that is not ours."""
+    if name in TOPICS:
+        return TOPICS[name]
+    if name.startswith(_AUDIENCE):
+        return audience_topic(name.removeprefix(_AUDIENCE))
+    raise BadUsage(f"there is no topic {name!r}", next_step=f"The topics are {', '.join(TOPICS)}.")
+
+
+def full_name(name: str, prefix: str = "") -> str:
+    """Give the name that Kafka knows: the prefix, as it is, and then the topic's name."""
+    return prefix + name
+
+
+def bare_name(full: str, prefix: str) -> str:
+    """Give the name without the prefix; a name without that prefix is not ours."""
+    if not full.startswith(prefix):
+        raise BadUsage(f"the topic {full!r} does not begin with the prefix {prefix!r}")
+    return full.removeprefix(prefix)
+
+
+@lru_cache(maxsize=65_536)
+def partition_of(citizen_id: str, partitions: int) -> int:
+    """Give the partition where Kafka's Java client would place this key."""
+    return (murmur2(citizen_id.encode()) & 0x7FFF_FFFF) % partitions
+
+
+def murmur2(key: bytes) -> int:
+    """Hash as Kafka's Java client does (a murmur2 with Kafka's seed), as an unsigned 32-bit int."""
+    m, mask = 0x5BD1_E995, 0xFFFF_FFFF
+    whole = len(key) & ~3
+    h = 0x9747_B28C ^ len(key)
+    for start in range(0, whole, 4):
+        k = int.from_bytes(key[start : start + 4], "little") * m & mask
+        k = (k ^ k >> 24) * m & mask
+        h = (h * m & mask) ^ k
+    if whole < len(key):
+        h = (h ^ int.from_bytes(key[whole:], "little")) * m & mask
+    h = (h ^ h >> 13) * m & mask
+    return h ^ h >> 15
