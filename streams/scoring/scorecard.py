@@ -8,6 +8,8 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Literal
 
+from streams.scoring.kind import Kind
+
 Measure = Literal["count", "amount", "quantity", "days_late", "missed"]
 Ageing = Literal["flat", "linear"]
 
@@ -16,6 +18,21 @@ OUTCOMES = ("on_time", "late", "missed")  # of a payment, worked out from due_on
 LOWEST = 350
 HIGHEST = 950
 DAY_MS = 24 * 60 * 60 * 1000
+
+
+def values_of(kind: Kind, field: str) -> tuple[str, ...] | None:
+    """The values of a field that `where` may name; () for any text, None if it may not name it."""
+    if field == "outcome" and {"due_on", "paid_on"} <= kind.fields.keys():
+        return OUTCOMES
+    if field not in kind.fields:
+        return None
+    match kind.fields[field].type:
+        case "enum":
+            return kind.fields[field].symbols
+        case "string":
+            return ()
+        case _:
+            return None
 
 
 @dataclass(frozen=True)
