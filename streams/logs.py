@@ -11,29 +11,12 @@ from structlog.typing import EventDict, ExcInfo, Processor, WrappedLogger
 # Fields that may name a person, or open a door. Whoever logs one gets this in its place.
 HIDDEN = "(hidden)"
 NEVER = frozenset(
-    [
-        "citizen",
-        "citizen_id",
-        "id",
-        "event_id",
-        "dispute_id",
-        "correction_id",
-        "about",
-        "key",
-        "value",
-        "record",
-        "statement",
-        "password",
-        "secret",
-        "token",
-        "authorization",
-        "sasl",
-        "kafka",
-        "headers",
-    ]
+    {"citizen", "citizen_id", "id", "event_id", "dispute_id", "correction_id", "about"}
+    | {"key", "value", "headers", "record", "statement", "kafka"}
+    | {"password", "secret", "token", "authorization", "sasl"}
 )
-# Libraries that say much at info, and may put a record's content into it.
-LOUD = ("faust", "mode", "aiohttp", "asyncio", "aiokafka", "kafka", "jgo", "urllib3")
+# Libraries that say much at info, and may put a record's content into what they say.
+LOUD = ("faust", "mode", "aiohttp", "asyncio", "librdkafka", "jgo", "urllib3")
 
 
 def configure(
@@ -62,7 +45,7 @@ def configure(
     lines = logging.StreamHandler(to)
     lines.setFormatter(
         structlog.stdlib.ProcessorFormatter(
-            foreign_pre_chain=shared,
+            foreign_pre_chain=[words_only, *shared],
             processors=[structlog.stdlib.ProcessorFormatter.remove_processors_meta, last],
         )
     )
@@ -86,6 +69,14 @@ def configure(
         wrapper_class=structlog.stdlib.BoundLogger,
         cache_logger_on_first_use=False,
     )
+
+
+def words_only(_logger: WrappedLogger, _method: str, event: EventDict) -> EventDict:
+    """Of a loud library's message keep the words, and not the values that it puts into them."""
+    record = event.get("_record")
+    if record is not None and record.args and record.name.partition(".")[0] in LOUD:
+        event["event"] = str(record.msg)
+    return event
 
 
 def hide_people(_logger: WrappedLogger, _method: str, event: EventDict) -> EventDict:
