@@ -1,0 +1,122 @@
+"""How results are shown: NDJSON when piped, tables and bars on a terminal, words on stderr."""
+
+import json
+import os
+import sys
+from collections.abc import Iterable, Mapping, Sequence
+from contextlib import suppress
+from datetime import UTC, datetime
+from typing import Any, NoReturn
+
+from rich.console import Console
+from rich.table import Table
+
+# Currencies whose minor unit is not a hundredth (ISO 4217).
+DECIMALS = {
+    **dict.fromkeys(("BIF", "CLP", "DJF", "GNF", "ISK", "JPY", "KMF", "KRW", "PYG"), 0),
+    **dict.fromkeys(("RWF", "UGX", "UYI", "VND", "VUV", "XAF", "XOF", "XPF"), 0),
+    **dict.fromkeys(("BHD", "IQD", "JOD", "KWD", "LYD", "OMR", "TND"), 3),
+    **dict.fromkeys(("CLF", "UYW"), 4),
+}
+BARS = "▁▂▃▄▅▆▇█"
+
+
+class _Console(Console):
+    def on_broken_pipe(self) -> None:
+        reader_left()
+
+
+def console() -> Console:
+    """The terminal that results go to; made anew so that tests and pipes are seen as they are."""
+    return _Console(file=sys.stdout, highlight=False, soft_wrap=False)
+
+
+def words() -> Console:
+    """Where progress, hints and errors go: stderr, so that piped results stay clean."""
+    return _Console(file=sys.stderr, highlight=False, soft_wrap=True)
+
+
+def on_terminal() -> bool:
+    """Whether a person reads the results, and not a program."""
+    return sys.stdout.isatty()
+
+
+def reader_left() -> NoReturn:
+    """Whoever read our output has enough: end quietly, also at the interpreter's last flush."""
+    with suppress(OSError, ValueError):
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    raise SystemExit(0)
+
+
+def line(values: Mapping[str, Any]) -> None:
+    """Write one line of NDJSON at once, so that a reader of the pipe sees it at once."""
+    try:
+        sys.stdout.write(json.dumps(values, ensure_ascii=False, default=str) + "\n")
+        sys.stdout.flush()
+    except BrokenPipeError:
+        reader_left()
+
+
+def rows(
+    found: Iterable[Mapping[str, Any]], columns: Sequence[str], *, title: str = "", empty: str = ""
+) -> None:
+    """Show rows: a table with `columns` on a terminal, every field as NDJSON when piped."""
+    if not on_terminal():
+        for row in found:
+            line(row)
+        return
+    table = Table(title=title or None, title_justify="left", header_style="bold", box=None)
+    for column in columns:
+        table.add_column(column.replace("_", " "), overflow="fold")
+    for row in found:
+        table.add_row(*(cell(row.get(column)) for column in columns))
+    if table.row_count:
+        console().print(table)
+    elif empty:
+        words().print(empty, markup=False)
+
+
+def cell(value: Any) -> str:
+    """A value as it stands in a table: nothing for none, lists with commas."""
+    if value is None:
+        return ""
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    if isinstance(value, (list, tuple)):
+        return ", ".join(cell(part) for part in value)
+    if isinstance(value, Mapping):
+        return json.dumps(value, ensure_ascii=False, default=str)
+    return str(value).replace("[", r"\[")
+
+
+def say(text: str) -> None:
+    """Tell the person something that is no result."""
+    words().print(text, markup=False)
+
+
+def when(ms: int | None) -> str | None:
+    """Milliseconds since 1970 as ISO 8601 in UTC; the number itself if no calendar holds it."""
+    if ms is None:
+        return None
+    try:
+        moment = datetime.fromtimestamp(ms // 1000, UTC)
+    except (OverflowError, ValueError, OSError):
+        return str(ms)
+    return moment.strftime("%Y-%m-%dT%H:%M:%S") + (f".{ms % 1000:03}Z" if ms % 1000 else "Z")
+
+
+def money(amount_minor: int, currency: str) -> str:
+    """An amount in minor units as people write it: 123456 USD is `1,234.56 USD`."""
+    decimals = DECIMALS.get(currency, 2)
+    sign = "-" if amount_minor < 0 else ""
+    whole, rest = divmod(abs(amount_minor), 10**decimals)
+    return f"{sign}{whole:,}{f'.{rest:0{decimals}}' if decimals else ''} {currency}"
+
+
+def sparkline(values: Sequence[int]) -> str:
+    """Numbers as a line of small bars, the least lowest and the greatest highest."""
+    if not values:
+        return ""
+    low, high = min(values), max(values)
+    span = (high - low) or 1
+    return "".join(BARS[(value - low) * (len(BARS) - 1) // span] for value in values)
