@@ -75,9 +75,9 @@ class Endpoint:
         self._metrics = make_wsgi_app(metrics.REGISTRY)
         try:
             self._server = _Server((host, port), _Quiet)
-        except (OSError, OverflowError) as problem:
+        except OSError as problem:
             raise BadUsage(
-                f"The metrics port {port} cannot be opened: {getattr(problem, 'strerror', None) or problem}",
+                f"The metrics port {port} cannot be opened: {problem.strerror}",
                 where=f"PLAINSCORE_METRICS_HOST={host} PLAINSCORE_METRICS_PORT={port}",
                 next_step="Stop what uses it, or set another port; 0 takes any free one.",
             ) from problem
