@@ -1,11 +1,22 @@
 """What is in deploy/ fits the code: every file, setting, topic and metric that it names exists."""
 
+import hashlib
 import json
+import math
+import os
 import re
 import shutil
+import socket
 import subprocess
+import sys
+import time
 import tomllib
+import urllib.parse
+import urllib.request
 from collections import Counter
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -318,3 +329,233 @@ def test_no_panel_lies_over_another():
         )
     assert set(taken.values()) == {1}
     assert max(x for x, _ in taken) < 24
+
+
+# ---- a real Prometheus
+
+needs_prometheus = pytest.mark.skipif(
+    shutil.which("prometheus") is None, reason="it comes with Debian's package prometheus"
+)
+Ask = Callable[[str], list[dict[str, Any]]]
+
+
+def free_port() -> int:
+    with socket.socket() as listener:
+        listener.bind(("127.0.0.1", 0))
+        port: int = listener.getsockname()[1]
+        return port
+
+
+@contextmanager
+def scraping(target: str, folder: Path) -> Iterator[Ask]:
+    """Run a Prometheus that scrapes one worker each second; what is given asks it a query."""
+    config = load("prometheus/prometheus.yml")
+    config["global"] = {"scrape_interval": "1s", "evaluation_interval": "1s"}
+    config["rule_files"] = [str(PROMETHEUS / "rules.yml")]
+    [scrape] = config["scrape_configs"]
+    del scrape["dns_sd_configs"]
+    scrape["static_configs"] = [{"targets": [target]}]
+    (folder / "prometheus.yml").write_text(yaml.safe_dump(config))
+    address = f"127.0.0.1:{free_port()}"
+    log = folder / "prometheus.log"
+    with log.open("wb") as written:
+        process = subprocess.Popen(
+            [
+                "prometheus",
+                f"--config.file={folder / 'prometheus.yml'}",
+                f"--storage.tsdb.path={folder / 'series'}",
+                f"--web.listen-address={address}",
+            ],
+            stdout=written,
+            stderr=written,
+        )
+
+    def ask(query: str) -> list[dict[str, Any]]:
+        url = f"http://{address}/api/v1/query?" + urllib.parse.urlencode({"query": query})
+        with urllib.request.urlopen(url, timeout=10) as answer:
+            found: list[dict[str, Any]] = json.load(answer)["data"]["result"]
+        return [sample for sample in found if math.isfinite(float(sample["value"][1]))]
+
+    try:
+        until(lambda: opens(f"http://{address}/-/ready"), 20, log.read_text)
+        yield ask
+    finally:
+        process.terminate()
+        process.wait(20)
+
+
+def opens(url: str) -> bool:
+    try:
+        with urllib.request.urlopen(url, timeout=5) as answer:
+            return bool(answer.status == 200)
+    except OSError:
+        return False
+
+
+def until(holds: Callable[[], bool], seconds: float, why: Callable[[], object]) -> None:
+    deadline = time.monotonic() + seconds
+    while not holds():
+        assert time.monotonic() < deadline, why()
+        time.sleep(0.5)
+
+
+def without_data(ask: Ask) -> list[str]:
+    return [title for title, query in dashboard_queries().items() if not ask(query)]
+
+
+@needs_prometheus
+def test_every_query_of_the_dashboard_returns_data(tmp_path: Path):
+    """With every metric filled by hand: what a query asks for fits how the metric is kept."""
+    partition = 9_998
+    readiness = ready.Readiness("restored")
+
+    def work() -> list[str]:
+        now = metrics.now_ms()
+        counts = Counter({("fines", "dead_letter", "oversized"): 1})
+        counts["fines", "dropped", "no_consent"] = 2
+        metrics.count(SimpleNamespace(counts=counts))
+        metrics.delays.observe("fines", [now - 40], now)
+        metrics.lag.reached("fines", partition, 1, now)
+        metrics.transactions.labels("committed").inc()
+        for phase in metrics.PHASES:
+            metrics.commit_phase.labels(phase).observe(0.01)
+        metrics.restore_remaining.labels(str(partition)).set(0)
+        return without_data(ask)
+
+    with (
+        ready.Endpoint("127.0.0.1", 0, readiness, ready.Pulse()) as endpoint,
+        scraping(endpoint.url.removeprefix("http://"), tmp_path) as ask,
+    ):
+        metrics.held.start(partition, 1, {("everyday", "open"): 1})
+        until(lambda: not work(), 60, lambda: without_data(ask))
+    metrics.drop(partition)
+
+
+@pytest.mark.kafka
+@needs_prometheus
+def test_a_real_worker_fills_every_panel_and_counts_what_was_published(tmp_path: Path):
+    from streams.embedded import Broker
+
+    citizens, rounds = 20, Counter[str]()
+    port = free_port()
+    with Broker() as broker:
+        setting = os.environ | {
+            "PLAINSCORE_BROKERS": broker.bootstrap,
+            "PLAINSCORE_STATE_DIR": str(tmp_path / "state"),
+            "PLAINSCORE_METRICS_PORT": str(port),
+        }
+        command = [sys.executable, "-m", "streams"]
+        subprocess.run([*command, "topics", "apply"], env=setting, check=True, timeout=60)
+        sender = Sender(broker.bootstrap)
+        sender.publish_scorecard()
+        for number in range(citizens):
+            sender.consent(f"citizen-{number}")
+        sender.flush()
+        log = tmp_path / "worker.log"
+        with log.open("wb") as written:
+            worker = subprocess.Popen(
+                [*command, "worker"], env=setting, stdout=written, stderr=written
+            )
+        try:
+            until(lambda: opens(f"http://127.0.0.1:{port}/readyz"), 60, log.read_text)
+            assert opens(f"http://127.0.0.1:{port}/livez")
+            with scraping(f"127.0.0.1:{port}", tmp_path) as ask:
+
+                def publish() -> bool:
+                    rounds["number"] += 1
+                    for number in range(citizens):
+                        sender.purchase(f"citizen-{number}", rounds["number"])
+                    sender.purchase("nobody", rounds["number"])
+                    sender.junk("citizen-0")
+                    sender.flush()
+                    return not without_data(ask)
+
+                until(publish, 60, lambda: (without_data(ask), log.read_text()))
+
+                def total(query: str) -> float:
+                    return sum(float(sample["value"][1]) for sample in ask(query))
+
+                sent = rounds["number"]
+                expected = {
+                    'plainscore_events_total{topic="purchases", outcome="scored"}': sent * citizens,
+                    'plainscore_events_total{topic="purchases", outcome="dropped"}': sent,
+                    'plainscore_dead_letters_total{topic="purchases"}': sent,
+                    'plainscore_events_total{topic="purchases"}': sent * (citizens + 2),
+                    "plainscore_delay_seconds_count{topic='purchases'}": sent * (citizens + 2),
+                    "plainscore_citizens": citizens,
+                    "plainscore_scores": citizens,
+                    "plainscore_partitions_owned": 4,
+                    "plainscore_scorecards_held": 1,
+                    "plainscore_lag_records": 0,
+                    "plainscore_lag_seconds": 0,
+                    "plainscore_restore_remaining_records": 0,
+                    'plainscore_transactions_total{end="unclear"}': 0,
+                }
+
+                def found() -> dict[str, float]:
+                    return {query: total(query) for query in expected}
+
+                until(lambda: found() == expected, 30, lambda: (found(), expected))
+                assert total("plainscore_changes_total") >= citizens
+                assert total("plainscore_batch_records_count") > 0
+                assert total("plainscore_restore_seconds_count") == 4
+                body = urllib.request.urlopen(f"http://127.0.0.1:{port}/metrics", timeout=10)
+                assert b"citizen-" not in body.read()
+                assert not ask('ALERTS{alertname!="PlainscoreDeadLetters", alertstate="firing"}')
+        finally:
+            worker.terminate()
+            ended = worker.wait(30)
+        assert ended == 0, log.read_text()
+
+
+class Sender:
+    """Publishes with nothing but the codec, so that this test stands on the contract alone."""
+
+    def __init__(self, bootstrap: str) -> None:
+        from confluent_kafka import Producer
+
+        self._producer = Producer({"bootstrap.servers": bootstrap, "partitioner": "murmur2_random"})
+
+    def _send(self, topic: str, key: bytes, values: dict[str, Any]) -> None:
+        from streams.codec import encode
+
+        self._producer.produce(topic, encode(topic, values), key)
+
+    def flush(self) -> None:
+        assert self._producer.flush(30) == 0
+
+    def publish_scorecard(self) -> None:
+        from streams.codec import pack
+
+        document = next((ROOT / "schemas").rglob("everyday.yaml")).read_text()
+        page = yaml.safe_load(document)
+        day = datetime.combine(page["effective_from"], datetime.min.time(), UTC)
+        values = {
+            "id": page["id"],
+            "version": page["version"],
+            "document": document,
+            "digest": hashlib.sha256(document.encode()).hexdigest(),
+            "effective_from": int(day.timestamp() * 1000),
+        }
+        self._send("scorecards", pack(page["id"], str(page["version"])), values)
+
+    def consent(self, citizen: str) -> None:
+        now = metrics.now_ms()
+        grant = {"scorecard": "everyday", "kinds": ["purchases"], "covers_from": now - DAY}
+        values = {"citizen_id": citizen, "occurred_at": now, "grants": [grant]}
+        self._send("consents", citizen.encode(), values)
+
+    def purchase(self, citizen: str, number: int) -> None:
+        values = {
+            "event_id": f"{citizen}-{number}",
+            "citizen_id": citizen,
+            "occurred_at": metrics.now_ms(),
+            "source": "shop",
+            "category": "books",
+            "amount_minor": 1_500,
+            "currency": "USD",
+        }
+        self._send("purchases", citizen.encode(), values)
+
+    def junk(self, citizen: str) -> None:
+        self._producer.produce("purchases", b'{"not": "avro"}', citizen.encode())
