@@ -58,6 +58,8 @@ REASONS: dict[str, str] = {
     "check whether it was multiplied twice.",
     "not_a_currency": "The currency is no ISO 4217 code, past or present. "
     "Send three capital letters, such as USD or EUR.",
+    "date_out_of_range": "A day lies outside of the years 1900 to 2199. "
+    "Dates are days since 1970: check whether milliseconds or seconds were sent.",
     "too_early": "A time lies before 1990. Times are milliseconds since 1970 in UTC: "
     "check whether seconds were sent.",
     "too_late": "A time lies more than a day after the time of sending. "

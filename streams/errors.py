@@ -1,4 +1,4 @@
-"""What can go wrong, as a small tree; the command line turns each into a sentence and an exit code."""
+"""What can go wrong, as a small tree; the command line makes a sentence and an exit code of it."""
 
 
 class PlainscoreError(Exception):

@@ -104,7 +104,14 @@ def read_citizen(citizen_id: str, value: bytes) -> Citizen:
         if work is None
         else Work(
             Cause(work["cause_kind"], work["cause_id"]),
-            [_read_account(account) for account in work["accounts"]],
+            [
+                Account(
+                    AccountKey(building["scorecard"], building["shadow"]),
+                    building["version"],
+                    [_read_totals(flat) for flat in building["totals"]],
+                )
+                for building in work["accounts"]
+            ],
             work["cursor"],
             work["oldest"],
         ),
@@ -137,7 +144,15 @@ def write_citizen(citizen: Citizen) -> bytes:
                 "cause_id": work.cause.id,
                 "cursor": work.cursor,
                 "oldest": work.oldest,
-                "accounts": _write_accounts(work.accounts),
+                "accounts": [
+                    {
+                        "scorecard": building.key.scorecard,
+                        "shadow": building.key.shadow,
+                        "version": building.version,
+                        "totals": _write_totals(building.totals),
+                    }
+                    for building in work.accounts
+                ],
             },
         },
     )
@@ -201,9 +216,7 @@ def read_partition(value: bytes | None) -> Partition:
     if value is None:
         return Partition()
     stored = decode_state("partition", value)
-    return Partition(
-        stored["tick"], stored["tick_cause"], stored["sweep"], tuple(stored["swept"])
-    )
+    return Partition(stored["tick"], stored["tick_cause"], stored["sweep"], tuple(stored["swept"]))
 
 
 def write_partition(partition: Partition) -> bytes:

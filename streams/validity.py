@@ -7,9 +7,10 @@ A detail names fields and what was expected of them, never values.
 from collections.abc import Callable, Collection, Mapping
 from typing import Any
 
-from streams.kinds import KINDS
-from streams.scoring.currencies import CURRENCIES
+from streams.kinds import kinds
+from streams.scoring.currencies import CODES
 from streams.scoring.ledger import DAY
+from streams.topics import KINDS
 
 Values = Mapping[str, Any]
 Problem = tuple[str, str]  # reason, detail
@@ -72,7 +73,7 @@ def _correction(values: Values, timestamp: int) -> Problem | None:
         return found
     if values["source"] != about["source"]:
         return "not_the_source", "source: the same as about.source expected"
-    foreign = [name for name in replaced(values) if name not in KINDS[about["kind"]].fields]
+    foreign = [name for name in replaced(values) if name not in kinds()[about["kind"]].fields]
     if foreign:
         return "not_a_field", f"{', '.join(foreign)}: only fields of the kind expected"
     return _fields(values)
@@ -122,7 +123,9 @@ def replaced(values: Values) -> dict[str, Any]:
 
 def _id(field: str, value: str) -> Problem | None:
     if not value:
-        return ("empty_id" if field == "citizen_id" else "empty_value"), f"{field}: not empty expected"
+        return (
+            "empty_id" if field == "citizen_id" else "empty_value"
+        ), f"{field}: not empty expected"
     if value[0] == "\0" or len(value) > ID_BYTES or len(value.encode()) > ID_BYTES:
         return "bad_id", f"{field}: at most {ID_BYTES} bytes, no zero byte first expected"
     return None
@@ -163,7 +166,7 @@ def _fields(values: Values) -> Problem | None:
             return "negative_quantity", "quantity: 0 or more expected; a return is a correction"
         return "amount_too_large", "quantity: at most 10^12 expected"
     currency = values.get("currency")
-    if currency is not None and currency not in CURRENCIES:
+    if currency is not None and currency not in CODES:
         return "not_a_currency", "currency: an ISO 4217 code expected"
     for field in ("due_on", "paid_on"):
         if values.get(field) is not None and values[field] not in DATES:

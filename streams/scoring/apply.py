@@ -51,7 +51,7 @@ def apply_entry(
     work = citizen.work
     if work is None:
         accounts: Iterable[Account] = citizen.accounts.values()
-    elif work.cursor is not None and key <= work.cursor:
+    elif key <= work.cursor:
         accounts = work.accounts
     else:
         return {}  # the work will come to this entry
@@ -133,7 +133,11 @@ def next_due(citizen: Citizen, scorecards: Scorecards, horizon: int) -> int | No
 
 
 def grant(
-    citizen: Citizen, grants: tuple[Grant, ...], granted_at: int, cause: Cause, scorecards: Scorecards
+    citizen: Citizen,
+    grants: tuple[Grant, ...],
+    granted_at: int,
+    cause: Cause,
+    scorecards: Scorecards,
 ) -> list[Effect]:
     """Put other grants in force: accounts open and close, and what is stored is read again."""
     differ = sorted(grants) != sorted(citizen.grants)
@@ -191,7 +195,9 @@ def begin_work(citizen: Citizen, cause: Cause, scorecards: Scorecards) -> None:
             scorecard = scorecards.in_force(scorecard_id, citizen.as_of, shadow)
             if scorecard is not None:
                 totals: list[dict[int, int]] = [{} for _ in scorecard.characteristics]
-                accounts.append(Account(AccountKey(scorecard_id, shadow), scorecard.version, totals))
+                accounts.append(
+                    Account(AccountKey(scorecard_id, shadow), scorecard.version, totals)
+                )
     citizen.work = Work(cause, accounts)
 
 
@@ -249,7 +255,10 @@ def finish_work(citizen: Citizen, scorecards: Scorecards) -> list[Effect]:
         account.period = _period(citizen, scorecard)
         forget(account.totals, scorecard, account.period)
         reading = read(scorecard, account.totals, account.period)
-        _publish(citizen, account, reading, scorecard, previous, work.cause, effects)
+        cause = work.cause
+        if cause.kind == "scorecard":
+            cause = Cause("scorecard", f"{scorecard.id}@{scorecard.version}")
+        _publish(citizen, account, reading, scorecard, previous, cause, effects)
     for key, published in old.items():  # a version in the shadow that is withdrawn
         citizen.sequences[key] = published.sequence
     return effects
@@ -300,4 +309,3 @@ def _publish(
         effects.append(made)
         if not account.key.shadow:
             effects += disclosures(citizen, made)
-

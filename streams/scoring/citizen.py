@@ -62,7 +62,7 @@ class Work:
 
     cause: Cause
     accounts: list[Account]
-    cursor: bytes | None = None
+    cursor: bytes = b""
     oldest: int | None = None
 
 
@@ -92,6 +92,9 @@ class Scorecards(Protocol):
 
     def in_force(self, scorecard_id: str, as_of: int, shadow: bool = False) -> Scorecard | None:
         """Give the version in force at a time, or the one in the shadow; None: there is none."""
+
+    def all_in_force(self, as_of: int) -> tuple[str, ...]:
+        """Give id@version of all that are in force or in the shadow at a time, in order."""
 
 
 def covers(grants: tuple[Grant, ...], kind: str, time: int, scorecard: str | None = None) -> bool:

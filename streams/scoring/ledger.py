@@ -151,7 +151,7 @@ def _earliest(a: tuple[int | None, V], b: tuple[int | None, V]) -> tuple[int | N
         return b
     if b[0] is None:
         return a
-    return min(a, b)  # type: ignore[type-var]
+    return min(a, b)
 
 
 # ---- what an entry counts as
@@ -170,7 +170,8 @@ def standing(entry: Entry) -> dict[str, Any] | None:
     changes = json.loads(correction.content)
     if changes.pop("action") == "retract":
         return None
-    return content | changes
+    content.update(changes)
+    return content
 
 
 def is_out(entry: Entry) -> bool:

@@ -7,7 +7,7 @@ and `apply`: it goes through all parts and entries each time, and computes with 
 from collections.abc import Iterable, Mapping, Sequence
 from fractions import Fraction
 from hashlib import sha256
-from itertools import groupby
+from itertools import groupby, pairwise
 from math import floor
 from typing import Any, NamedTuple
 
@@ -127,7 +127,7 @@ def _amount(characteristic: Characteristic, content: dict[str, Any], currency: s
 
 
 def _on_table(points: tuple[tuple[int, int], ...], total: Fraction) -> Fraction:
-    for (x0, y0), (x1, y1) in zip(points, points[1:], strict=False):
+    for (x0, y0), (x1, y1) in pairwise(points):
         if x0 <= total <= x1:
             return y0 + (total - x0) * Fraction(y1 - y0, x1 - x0)
     return Fraction(points[-1][1])
@@ -146,7 +146,8 @@ def gather(parts: Iterable[tuple[EventRef, Entry]]) -> dict[EventRef, Entry]:
 
 def _collect(found: list[Entry]) -> Entry:
     facts = sorted(
-        (part.fact for part in found if part.fact), key=lambda fact: (-fact.occurred_at, fact.content)
+        (part.fact for part in found if part.fact),
+        key=lambda fact: (-fact.occurred_at, fact.content),
     )
     steps = sorted(
         ((key, step) for part in found for key, step in part.disputes.items()),

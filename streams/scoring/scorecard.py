@@ -110,6 +110,18 @@ class Scorecard:
         """The kinds of event that it reads."""
         return frozenset(each.reads for each in self.characteristics)
 
+    def reading(self, kind: str) -> tuple[tuple[int, Characteristic], ...]:
+        """The characteristics that read a kind, each with its place in the page's order."""
+        return self._reading.get(kind, ())
+
+    @cached_property
+    def _reading(self) -> dict[str, tuple[tuple[int, Characteristic], ...]]:
+        placed = tuple(enumerate(self.characteristics))
+        return {
+            kind: tuple((place, each) for place, each in placed if each.reads == kind)
+            for kind in self.kinds
+        }
+
     def tier_of(self, score: int) -> str:
         """The id of the highest tier that starts at or below a score from low to high."""
         held = self.tiers[0]

@@ -1,0 +1,807 @@
+"""One batch of one partition: decode, gate, merge, apply, encode.
+
+No broker, no disk, no clock: the tables, the place for output and the scorecards are given. What
+was put into the tables and produced here counts only if the caller's transaction commits.
+"""
+
+from collections import Counter
+from collections.abc import Collection, Iterable, Sequence
+from dataclasses import dataclass, field
+from functools import cache
+from hashlib import sha256
+from secrets import token_hex
+from typing import Any, NamedTuple, Protocol
+
+from streams.codec import Undecodable, decode, encode, pack, unpack
+from streams.dead_letters import headers_for
+from streams.kinds import kinds
+from streams.record import Record
+from streams.scoring.apply import (
+    apply_entry,
+    begin_work,
+    finish_work,
+    grant,
+    next_due,
+    pass_time,
+    settle,
+    share,
+    stale,
+    work_on,
+)
+from streams.scoring.change import Change, Closed, Disclosure, Effect, ended
+from streams.scoring.citizen import Cause, Citizen, Scorecards, covers
+from streams.scoring.ledger import (
+    EMPTY,
+    Entry,
+    Fact,
+    canonical,
+    conflict,
+    content_of,
+    correction,
+    dispute,
+    merge,
+)
+from streams.state import (
+    ERASURE,
+    PARTITION_KEY,
+    Erasure,
+    read_citizen,
+    read_entry,
+    read_erasure,
+    read_grants,
+    read_partition,
+    read_shares,
+    write_citizen,
+    write_entry,
+    write_erasure,
+    write_partition,
+)
+from streams.topics import ERASED_WITHIN, KINDS, TOPICS, audience_topic, partition_of
+from streams.validity import problem, replaced
+
+MOVED = "plainscore.moved"  # marks a record that was forwarded, and the tombstone it left behind
+ANSWERS = "plainscore.answers"  # marks what is in force, written again; names the offset answered
+RECEIPT = "receipt_id"  # header of a withdrawal: where the receipt will be found
+HEARTBEAT = b"\x00"  # key of what keeps the logs of compacted topics rolling
+
+# Work that reads more than its record's entry is done in pieces, so that no transaction grows with
+# the number of citizens or the length of a ledger.
+ROWS_A_BATCH = 5_000  # ledger entries read for such work
+CITIZENS_A_BATCH = 500  # citizens looked at because time has passed
+
+Headers = Sequence[tuple[str, bytes]]
+
+
+class View(Protocol):
+    """One table of one partition, as the running transaction sees it."""
+
+    def get(self, key: bytes) -> bytes | None:
+        """Give the value of a key, None if it has none."""
+
+    def get_many(self, keys: list[bytes]) -> list[bytes | None]:
+        """Give the values of keys, in their order."""
+
+    def put(self, key: bytes, value: bytes) -> None:
+        """Write a value."""
+
+    def delete(self, key: bytes) -> None:
+        """Take a key out."""
+
+    def scan(self, prefix: bytes, after: bytes | None, limit: int) -> list[tuple[bytes, bytes]]:
+        """Give rows whose key begins with a prefix, in order, strictly after a key."""
+
+
+class CitizensView(View, Protocol):
+    """The table of citizens, which also finds who is due."""
+
+    def due(self, until: int, limit: int) -> list[tuple[int, bytes]]:
+        """Give (due time, key) in order, up to a time in ms."""
+
+    def set_due(self, key: bytes, old: int | None, new: int | None) -> None:
+        """Move a key in the index of due times."""
+
+
+class Out(Protocol):
+    """Where output goes; a partition that is None is the batch's own."""
+
+    def produce(
+        self,
+        topic: str,
+        key: bytes | None,
+        value: bytes | None,
+        *,
+        partition: int | None = None,
+        headers: Headers = (),
+        timestamp: int | None = None,
+    ) -> None:
+        """Send a record with the transaction."""
+
+
+@dataclass(frozen=True)
+class Options:
+    """What an operator has set up; it must be the same on every worker."""
+
+    partitions: int
+    horizon: int  # ms
+    audiences: Collection[str] = ()
+    max_record_bytes: int = 65_536
+
+
+@dataclass
+class Outcome:
+    """What a batch came to: records by (topic, outcome, reason), and what moved."""
+
+    counts: Counter[tuple[str, str, str]] = field(default_factory=Counter)
+    changes: Counter[tuple[str, str]] = field(default_factory=Counter)  # by (scorecard, cause)
+    citizens: int = 0
+    tiers: Counter[tuple[str, str]] = field(default_factory=Counter)  # by (scorecard, tier)
+    pending: bool = False  # work is left: call again, with no records if none have come
+
+
+class Given(NamedTuple):
+    """A record with what could be read of it."""
+
+    record: Record
+    values: dict[str, Any] | None
+    refusal: tuple[str, str] | None  # reason, detail
+
+
+def process(
+    partition: int,
+    records: Iterable[Record],
+    citizens: CitizensView,
+    ledger: View,
+    scorecards: Scorecards,
+    out: Out,
+    options: Options,
+) -> Outcome:
+    """Apply a partition's records: consents and shares come first, then all others."""
+    batch = _Batch(partition, citizens, ledger, scorecards, out, options)
+    given = [_read(record, options) for record in records]
+    batch.load_citizens(given)
+    gate = [each for each in given if each.record.topic in _GATE]
+    for each in gate:
+        batch.take(each)
+    others = [each for each in given if each.record.topic not in _GATE]
+    batch.load_entries(others)
+    for each in others:
+        batch.take(each)
+    batch.go_on()
+    batch.write()
+    return batch.outcome
+
+
+_GATE = ("consents", "shares")
+
+
+# ---- reading
+
+
+def _read(record: Record, options: Options) -> Given:
+    """Decode a record, and check all that can be checked without knowing the citizen."""
+    size = len(record.key or b"") + len(record.value or b"")
+    if size > options.max_record_bytes:
+        limit = options.max_record_bytes
+        return Given(record, None, ("oversized", f"at most {limit} bytes expected"))
+    if record.value is None and record.topic in _GATE:
+        return Given(record, None, None)
+    try:
+        values = decode(record.topic, record.value)
+    except Undecodable as error:
+        return Given(record, None, (error.reason, error.detail))
+    found = problem(record.topic, values, record.timestamp, options.audiences)
+    named = record.key is not None and record.topic != "ticks"
+    if found is None and named and record.key != values["citizen_id"].encode():
+        found = ("key_mismatch", "key: the bytes of citizen_id expected")
+    return Given(record, values, found)
+
+
+def _key_name(record: Record) -> str | None:
+    """Give whom the key names; None if it names nobody."""
+    try:
+        return record.key.decode() if record.key else None
+    except UnicodeDecodeError:
+        return None
+
+
+def _names(given: Given) -> list[str]:
+    """Give whom a record names, the key first: that is where it belongs."""
+    names = [_key_name(given.record)]
+    if given.values is not None:
+        names.append(given.values.get("citizen_id"))
+    return list(dict.fromkeys(name for name in names if name))
+
+
+def _cause(record: Record) -> Cause:
+    return Cause(record.topic, f"{record.topic}-{record.partition}-{record.offset}")
+
+
+@cache
+def _content_of(kind: str) -> Any:
+    return content_of(kinds()[kind])
+
+
+class _Batch:
+    """A batch on its way: the citizens and entries that it touches, and what it came to."""
+
+    def __init__(
+        self,
+        partition: int,
+        citizens: CitizensView,
+        ledger: View,
+        scorecards: Scorecards,
+        out: Out,
+        options: Options,
+    ) -> None:
+        self.number = partition
+        self.citizens = citizens
+        self.ledger = ledger
+        self.scorecards = scorecards
+        self.out = out
+        self.options = options
+        self.outcome = Outcome()
+        self.known: dict[str, Citizen | None] = {}
+        self.touched: dict[str, Citizen] = {}
+        self.entries: dict[bytes, bytes | None] = {}
+        self.scores: dict[bytes, bytes | None] = {}
+        self.stored_partition = citizens.get(PARTITION_KEY)
+        self.partition = read_partition(self.stored_partition)
+        self.rows_left = ROWS_A_BATCH
+
+    # ---- loading, in bulk
+
+    def load_citizens(self, given: list[Given]) -> None:
+        names = list({name for each in given for name in _names(each)})
+        for name, value in zip(
+            names, self.citizens.get_many([name.encode() for name in names]), strict=True
+        ):
+            self.known[name] = None if value is None else read_citizen(name, value)
+
+    def load_entries(self, given: list[Given]) -> None:
+        keys = []
+        for each in given:
+            if each.refusal is None and each.values is not None and each.record.topic != "ticks":
+                citizen = self.known.get(each.values["citizen_id"])
+                if citizen is not None:
+                    keys.append(_ledger_key(citizen, each.record.topic, each.values))
+        keys = list(dict.fromkeys(keys))
+        self.entries.update(zip(keys, self.ledger.get_many(keys), strict=True))
+
+    def find(self, name: str) -> Citizen | None:
+        """Give a citizen with a consent on record."""
+        if name not in self.known:
+            value = self.citizens.get(name.encode())
+            self.known[name] = None if value is None else read_citizen(name, value)
+        return self.known[name]
+
+    # ---- one record
+
+    def take(self, given: Given) -> None:
+        """Pass over, forward, refuse or apply one record, and count it as what it was."""
+        record = given.record
+        if record.key == HEARTBEAT or (
+            record.value is None and any(name == MOVED for name, _ in record.headers)
+        ):
+            self.count(record, "passed")
+            return
+        if record.topic == "ticks":
+            if given.refusal is None:
+                self.tick(given)
+            else:
+                self.dead_letter(record, *given.refusal)
+            return
+        names = _names(given)
+        if names and self.find(names[0]) is None:  # whoever is known here is in the right place
+            right = partition_of(names[0], self.options.partitions)
+            if right != self.number:
+                self.misplaced(given, names[0], right)
+                return
+        if record.topic in _GATE and any(name == ANSWERS for name, _ in record.headers):
+            self.own(record, names)
+        elif given.refusal is not None:
+            self.refuse(given, names, *given.refusal)
+        elif record.value is None:
+            self.withdraw(given, names)
+        else:
+            _TAKE[record.topic](self, given)
+
+    def count(self, record: Record, outcome: str, reason: str = "") -> None:
+        self.outcome.counts[record.topic, outcome, reason] += 1
+
+    def refuse(self, given: Given, names: list[str], reason: str, detail: str) -> None:
+        """Keep a bad record as a dead letter, unless it names somebody without consent."""
+        if any(self.find(name) is None for name in names):
+            self.count(given.record, "dropped", "no_consent")
+        else:
+            self.dead_letter(given.record, reason, detail)
+        if given.record.topic in _GATE and given.record.key is not None:
+            self.write_in_force(given.record, names[0] if names else None)
+
+    def dead_letter(
+        self, record: Record, reason: str, detail: str, kept: bool | None = None
+    ) -> None:
+        headers = headers_for(reason, detail, record, kept=kept)
+        self.out.produce("dead-letters", record.key, record.value, headers=headers)
+        self.count(record, "dead_letter", reason)
+
+    def misplaced(self, given: Given, name: str, right: int) -> None:
+        """Forward a record to its citizen's partition; one that was moved before is at its end."""
+        record = given.record
+        if any(header == MOVED for header, _ in record.headers):
+            self.dead_letter(record, "misplaced", "partition: the citizen's own expected")
+        else:
+            headers = [(header, value or b"") for header, value in record.headers]
+            self.out.produce(
+                record.topic,
+                name.encode(),
+                record.value,
+                partition=right,
+                headers=[*headers, (MOVED, b"1")],
+                timestamp=record.timestamp,
+            )
+            self.count(record, "forwarded")
+        if TOPICS[record.topic].cleanup == "compact" and record.key is not None:
+            self.out.produce(record.topic, record.key, None, headers=[(MOVED, b"1")])
+
+    # ---- consents and shares
+
+    def consent(self, given: Given) -> None:
+        record, values = given.record, given.values
+        assert values is not None
+        grants = read_grants(values["grants"])
+        if not grants:
+            self.withdraw(given, [values["citizen_id"]])
+            return
+        citizen = self.find(values["citizen_id"])
+        if citizen is None:
+            citizen = self.begin(values["citizen_id"], record.timestamp, values, grants)
+            effects: list[Effect] = []
+        else:
+            effects = self.pass_time(citizen, 0)
+        effects += grant(citizen, grants, values["occurred_at"], _cause(record), self.scorecards)
+        effects += self.advance(citizen)
+        self.emit(citizen, effects)
+        self.count(record, "stored")
+
+    def begin(
+        self, citizen_id: str, timestamp: int, values: dict[str, Any], grants: Any
+    ) -> Citizen:
+        """Begin with a citizen; an erased generation that is still going keeps its own `since`."""
+        since = timestamp
+        while self.citizens.get(ERASURE + pack(citizen_id, since)) is not None:
+            since += 1
+        as_of = max(self.partition.tick or 0, min(g.covers_from for g in grants))
+        citizen = Citizen(citizen_id, since, as_of, (), values["occurred_at"])
+        self.known[citizen_id] = citizen
+        self.outcome.citizens += 1
+        return citizen
+
+    def withdraw(self, given: Given, names: list[str]) -> None:
+        """Forget a citizen, or its shares; the ledger goes in pieces, out of sight at once."""
+        record = given.record
+        if not names:
+            self.refuse(given, names, "null_value", "key: a citizen_id expected")
+            return
+        citizen = self.find(names[0])
+        if record.value is not None:  # compaction would keep an empty list
+            self.out.produce(
+                record.topic, record.key or names[0].encode(), None, headers=_answer(record)
+            )
+        if record.topic == "shares":
+            if citizen is not None:
+                self.emit(citizen, share(citizen, (), record.timestamp))
+                citizen.shared_at = None
+            self.count(record, "stored")
+            return
+        receipt = next((value for name, value in record.headers if name == RECEIPT and value), b"")
+        receipt_id = receipt.decode("utf-8", "replace")[:64] or token_hex(16)
+        self.count(record, "stored")
+        if citizen is None:
+            self.receipt(Erasure(b"", receipt_id, record.timestamp, 0, 0))
+            return
+        visible = [key for key in citizen.accounts if not key.shadow]
+        effects: list[Effect] = [Closed(key.scorecard) for key in visible]
+        effects += (ended(s, key.scorecard) for s in citizen.shares for key in visible)
+        self.emit(citizen, effects)
+        for account in citizen.accounts.values():
+            self.outcome.tiers[account.key.scorecard, account.tier] -= not account.key.shadow
+        if citizen.shared_at is not None:
+            self.out.produce("shares", citizen.id.encode(), None, headers=_answer(record))
+        self.citizens.delete(citizen.id.encode())
+        self.citizens.set_due(citizen.id.encode(), citizen.due, None)
+        self.touched.pop(citizen.id, None)
+        self.known[citizen.id] = None
+        self.outcome.citizens -= 1
+        erasure = Erasure(
+            pack(citizen.id, citizen.since),
+            receipt_id,
+            record.timestamp,
+            len(visible),
+            len(citizen.shares),
+        )
+        self.citizens.put(ERASURE + erasure.prefix, write_erasure(erasure))
+        self.citizens.set_due(ERASURE + erasure.prefix, None, 0)
+
+    def shares(self, given: Given) -> None:
+        values = given.values
+        assert values is not None
+        citizen = self.find(values["citizen_id"])
+        if citizen is None:
+            self.count(given.record, "dropped", "no_consent")
+            self.write_in_force(given.record, values["citizen_id"])
+        elif not values["shares"]:
+            self.withdraw(given, [citizen.id])
+        else:
+            effects = self.pass_time(citizen, 0)
+            effects += share(citizen, read_shares(values["shares"]), values["occurred_at"])
+            self.emit(citizen, effects)
+            self.count(given.record, "stored")
+
+    def own(self, record: Record, names: list[str]) -> None:
+        """Read what a worker wrote: it changes nothing, but what is in force must have the last
+        word in the log, or compaction would keep this.
+        """
+        name = names[0] if names else None
+        if record.value != self.in_force(record.topic, name):
+            self.write_in_force(record, name)
+        self.count(record, "passed")
+
+    def in_force(self, topic: str, name: str | None) -> bytes | None:
+        """Give the value of a consent or of shares that says what is in force; None: nothing is."""
+        citizen = None if name is None else self.find(name)
+        if citizen is None or (topic == "shares" and citizen.shared_at is None):
+            return None
+        values: dict[str, Any] = {"citizen_id": citizen.id}
+        if topic == "consents":
+            values["occurred_at"] = citizen.granted_at
+            values["grants"] = [each._asdict() for each in citizen.grants]
+        else:
+            values["occurred_at"] = citizen.shared_at
+            values["shares"] = [each._asdict() for each in citizen.shares]
+        return encode(topic, values)
+
+    def write_in_force(self, record: Record, name: str | None) -> None:
+        key = record.key if record.key is not None or name is None else name.encode()
+        self.out.produce(
+            record.topic, key, self.in_force(record.topic, name), headers=_answer(record)
+        )
+
+    # ---- events, disputes, corrections
+
+    def event(self, given: Given) -> None:
+        record, values = given.record, given.values
+        assert values is not None
+        kind, occurred_at = record.topic, values["occurred_at"]
+        citizen = self.admitted(given, kind, occurred_at)
+        if citizen is None:
+            return
+        content = _content_of(kind)(values)
+        part = Entry(Fact(occurred_at, canonical(content)))
+        self.merge_in(given, citizen, part, occurred_at, values["event_id"], content)
+
+    def dispute(self, given: Given) -> None:
+        values = given.values
+        assert values is not None
+        named = values["about"]["occurred_at"]
+        citizen = self.admitted(given, values["about"]["kind"], named)
+        if citizen is not None:
+            part = dispute(
+                values["dispute_id"],
+                named,
+                values["occurred_at"],
+                values["action"],
+                values["statement"],
+            )
+            self.merge_in(given, citizen, part, named, values["dispute_id"])
+
+    def correction(self, given: Given) -> None:
+        values = given.values
+        assert values is not None
+        named = values["about"]["occurred_at"]
+        citizen = self.admitted(given, values["about"]["kind"], named)
+        if citizen is not None:
+            content = {"action": values["action"], **replaced(values)}
+            part = correction(values["correction_id"], named, values["occurred_at"], content)
+            self.merge_in(given, citizen, part, named, values["correction_id"])
+
+    def admitted(self, given: Given, kind: str, time: int) -> Citizen | None:
+        """The gate: give the citizen if some grant covers the kind at the event's time."""
+        assert given.values is not None
+        citizen = self.find(given.values["citizen_id"])
+        if citizen is None:
+            self.count(given.record, "dropped", "no_consent")
+            return None
+        if not covers(citizen.grants, kind, time):
+            self.count(given.record, "dropped", "not_granted")
+            return None
+        return citizen
+
+    def merge_in(
+        self,
+        given: Given,
+        citizen: Citizen,
+        part: Entry,
+        time: int,
+        record_id: str,
+        content: dict[str, Any] | None = None,
+    ) -> None:
+        """Merge a record into its entry, and publish what that changes."""
+        record = given.record
+        assert given.values is not None
+        period = _periods(citizen)
+        # Only events move time; disputes and corrections are read at the time as it stands.
+        effects = self.pass_time(citizen, time if content is not None else 0)
+        effects += self.renew(citizen)
+        cause = Cause(record.topic, record_id)
+        touched = None
+        if time < citizen.as_of - self.options.horizon:
+            self.count(record, "dropped", "past_horizon")
+        else:
+            key = _ledger_key(citizen, record.topic, given.values)
+            if key not in self.entries:
+                self.entries[key] = self.ledger.get(key)
+            stored = self.entries[key]
+            before = EMPTY if stored is None else read_entry(stored)
+            after = part if before is EMPTY else merge(before, part)
+            if conflict(before, part):
+                self.dead_letter(
+                    record,
+                    "conflicting_duplicate",
+                    "another content came under this id and time",
+                    kept=after.fact == part.fact,
+                )
+            else:
+                self.count(record, "scored", "duplicate" if after == before else "")
+            if after != before:
+                fresh = content if before is EMPTY else None
+                kind = record.topic if content is not None else given.values["about"]["kind"]
+                touched = apply_entry(citizen, key, kind, before, after, self.scorecards, fresh)
+                self.entries[key] = write_entry(after)
+                self.ledger.put(key, self.entries[key])  # type: ignore[arg-type]
+        effects += settle(citizen, cause, self.scorecards, touched)
+        if _periods(citizen) != period:
+            self.expire(citizen)
+        self.emit(citizen, effects)
+
+    # ---- time
+
+    def tick(self, given: Given) -> None:
+        """Let time pass for the whole partition; who is due is looked at in pieces."""
+        assert given.values is not None
+        record, partition = given.record, self.partition
+        time = given.values["occurred_at"]
+        if partition.tick is None or time > partition.tick:
+            partition.tick = time
+            partition.tick_cause = _cause(record).id
+        in_force = self.scorecards.all_in_force(partition.tick)
+        if in_force != partition.swept:
+            partition.sweep, partition.swept = b"", in_force
+        for topic in TOPICS.values():
+            if topic.cleanup == "compact" and topic.partitioned:
+                self.out.produce(topic.name, HEARTBEAT, None)
+        self.count(record, "stored")
+
+    def pass_time(self, citizen: Citizen, to: int) -> list[Effect]:
+        self.touched[citizen.id] = citizen
+        return pass_time(citizen, max(to, self.partition.tick or 0))
+
+    def renew(self, citizen: Citizen) -> list[Effect]:
+        """Bring a citizen to the scorecards in force now; and go on with what was begun."""
+        if citizen.work is None and stale(citizen, self.scorecards):
+            begin_work(citizen, Cause("scorecard", ""), self.scorecards)
+        return self.advance(citizen)
+
+    def expire(self, citizen: Citizen) -> None:
+        """Let entries leave that lie past the horizon; they have long weighed nothing."""
+        oldest = citizen.oldest
+        past = oldest is not None and oldest < citizen.as_of - self.options.horizon
+        if past and citizen.work is None:
+            begin_work(citizen, Cause("ticks", self.partition.tick_cause), self.scorecards)
+            self.emit(citizen, self.advance(citizen))
+
+    def advance(self, citizen: Citizen) -> list[Effect]:
+        """Do the citizen's work as far as this batch may."""
+        self.touched[citizen.id] = citizen
+        prefix = pack(citizen.id, citizen.since)
+        while citizen.work is not None and self.rows_left > 0:
+            limit = min(self.rows_left, 1_000)
+            rows = self.ledger.scan(prefix, citizen.work.cursor or None, limit)
+            self.rows_left -= len(rows)
+            read = [(key, unpack(key)[2].decode(), read_entry(value)) for key, value in rows]
+            lost = work_on(citizen, read, self.scorecards, self.options.horizon)
+            for key, kept in lost.items():
+                self.entries.pop(key, None)
+                if kept == EMPTY:
+                    self.ledger.delete(key)
+                else:
+                    self.ledger.put(key, write_entry(kept))
+            if len(rows) < limit:
+                return finish_work(citizen, self.scorecards)
+        return []
+
+    def go_on(self) -> None:
+        """Do a piece of what time, versions and withdrawals have left to do."""
+        until = self.partition.tick or 0
+        due = self.citizens.due(until, CITIZENS_A_BATCH)
+        for time, key in due:
+            if key.startswith(ERASURE):
+                self.erase(key)
+                continue
+            citizen = self.find(key.decode())
+            if citizen is None or citizen.due != time:  # left by an older state of the row
+                self.citizens.set_due(key, time, None)
+            else:
+                self.look_at(citizen)
+        if self.partition.sweep is not None and len(due) < CITIZENS_A_BATCH:
+            rows = self.citizens.scan(b"", self.partition.sweep or None, CITIZENS_A_BATCH)
+            for key, _ in rows:
+                citizen = None if key.startswith(b"\x00") else self.find(key.decode())
+                if citizen is not None and stale(citizen, self.scorecards):
+                    self.look_at(citizen)
+            self.partition.sweep = rows[-1][0] if len(rows) == CITIZENS_A_BATCH else None
+        self.outcome.pending = (
+            len(due) == CITIZENS_A_BATCH
+            or self.partition.sweep is not None
+            or self.rows_left <= 0
+            or any(citizen.work is not None for citizen in self.touched.values())
+        )
+
+    def look_at(self, citizen: Citizen) -> None:
+        """Let time pass for a citizen for whom nothing has arrived."""
+        effects = self.pass_time(citizen, 0)
+        effects += self.renew(citizen)
+        effects += settle(citizen, Cause("ticks", self.partition.tick_cause), self.scorecards)
+        self.emit(citizen, effects)
+        self.expire(citizen)
+
+    def erase(self, key: bytes) -> None:
+        """Erase a piece of a withdrawn ledger; after the last, write the receipt."""
+        stored = self.citizens.get(key)
+        if stored is None:
+            self.citizens.set_due(key, 0, None)
+            return
+        if self.rows_left <= 0:
+            return
+        erasure = read_erasure(key, stored)
+        limit = self.rows_left
+        rows = self.ledger.scan(erasure.prefix, None, limit)
+        self.rows_left -= len(rows)
+        for row, _ in rows:
+            self.ledger.delete(row)
+        erasure.entries += len(rows)
+        if len(rows) < limit:
+            self.citizens.delete(key)
+            self.citizens.set_due(key, 0, None)
+            self.receipt(erasure)
+        else:
+            self.citizens.put(key, write_erasure(erasure))
+
+    def receipt(self, erasure: Erasure) -> None:
+        """Write what was erased, under an id that only the withdrawing client knows."""
+        values = {
+            "receipt_id": erasure.receipt_id,
+            "erased": {
+                "scorecards": erasure.scorecards,
+                "entries": erasure.entries,
+                "shares": erasure.shares,
+            },
+            "withdrawn_at": erasure.withdrawn_at,
+            "erased_by": erasure.withdrawn_at + ERASED_WITHIN,
+        }
+        self.out.produce("receipts", erasure.receipt_id.encode(), encode("receipts", values))
+
+    # ---- output
+
+    def emit(self, citizen: Citizen, effects: Iterable[Effect]) -> None:
+        key = citizen.id.encode()
+        for effect in effects:
+            if isinstance(effect, Change):
+                self.change(citizen, key, effect)
+            elif isinstance(effect, Closed):
+                self.scores[pack(citizen.id, effect.scorecard)] = None
+            else:
+                self.disclosure(citizen, key, effect)
+
+    def change(self, citizen: Citizen, key: bytes, change: Change) -> None:
+        scorecard, shadow = change.account
+        encoded = encode(
+            "score-changes",
+            {
+                "change_id": "",
+                "citizen_id": citizen.id,
+                "scorecard": scorecard,
+                "version": change.version,
+                "since": citizen.since,
+                "sequence": change.sequence,
+                "as_of": change.as_of,
+                "previous_score": change.previous_score,
+                "score": change.score,
+                "previous_tier": change.previous_tier,
+                "tier": change.tier,
+                "cause": {"kind": change.cause.kind, "id": change.cause.id},
+                "contributions": [
+                    {"characteristic": name, "previous_points": before, "points": now}
+                    for name, before, now in change.contributions
+                ],
+                "reasons": change.reasons,
+            },
+        )
+        topic = "score-changes.shadow" if shadow else "score-changes"
+        self.out.produce(topic, key, _with_change_id(encoded))
+        self.outcome.changes[scorecard, change.cause.kind] += 1
+        if shadow:
+            return
+        if change.tier != change.previous_tier:
+            self.outcome.tiers[scorecard, change.tier] += 1
+            if change.previous_tier is not None:
+                self.outcome.tiers[scorecard, change.previous_tier] -= 1
+        self.scores[pack(citizen.id, scorecard)] = encode(
+            "scores",
+            {
+                "citizen_id": citizen.id,
+                "scorecard": scorecard,
+                "version": change.version,
+                "score": change.score,
+                "tier": change.tier,
+                "perks": list(change.perks),
+                "sequence": change.sequence,
+                "as_of": change.as_of,
+            },
+        )
+
+    def disclosure(self, citizen: Citizen, key: bytes, seen: Disclosure) -> None:
+        values = {
+            "citizen_id": citizen.id,
+            "scorecard": seen.scorecard,
+            "tier": seen.tier,
+            "score": seen.score,
+            "ended": seen.ended,
+        }
+        topic = audience_topic(seen.audience).name
+        self.out.produce(topic, key, encode(topic, values))
+
+    def write(self) -> None:
+        """Put every row that was touched into its table, and the latest scores out."""
+        for citizen in self.touched.values():
+            key = citizen.id.encode()
+            due = next_due(citizen, self.scorecards, self.options.horizon)
+            if due != citizen.due:
+                self.citizens.set_due(key, citizen.due, due)
+                citizen.due = due
+            self.citizens.put(key, write_citizen(citizen))
+        partition = write_partition(self.partition)
+        if partition != (self.stored_partition or write_partition(read_partition(None))):
+            self.citizens.put(PARTITION_KEY, partition)
+        for score, value in self.scores.items():
+            self.out.produce("scores", score, value)
+
+
+_TAKE = {
+    "consents": _Batch.consent,
+    "shares": _Batch.shares,
+    "disputes": _Batch.dispute,
+    "corrections": _Batch.correction,
+    **dict.fromkeys(KINDS, _Batch.event),
+}
+
+
+def _ledger_key(citizen: Citizen, topic: str, values: dict[str, Any]) -> bytes:
+    about = values.get("about")
+    if about is None:
+        return pack(citizen.id, citizen.since, topic, values["source"], values["event_id"])
+    return pack(citizen.id, citizen.since, about["kind"], about["source"], about["event_id"])
+
+
+def _periods(citizen: Citizen) -> list[int]:
+    return [account.period for account in citizen.accounts.values()]
+
+
+def _answer(record: Record) -> list[tuple[str, bytes]]:
+    return [(ANSWERS, str(record.offset).encode())]
+
+
+def _with_change_id(encoded: bytes) -> bytes:
+    """Put the id of a change, a hash of all the rest of it, into its first and empty field."""
+    head, rest = encoded[:5], encoded[6:]
+    change_id = sha256(rest).hexdigest()[:32].encode()
+    return b"".join((head, bytes((2 * len(change_id),)), change_id, rest))
