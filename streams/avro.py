@@ -1,10 +1,11 @@
 """Avro bodies, read and written by functions that are generated from their schemas.
 
-A generated function goes through its schema's fields with nothing left to look up: it reads somewhat
-faster than a walk of the schema for each record, and writes three times as fast. And whatever
-lengths a hostile body claims, it gets no more than the bytes that are there. Of Avro they know what
-the contract uses: boolean, int, long, string, bytes, enum, array, record, and a union of null and
-one of these. A logical type is what it is made of: times are int ms, dates int days.
+A generated function has nothing left to look up: it reads somewhat faster than a walk of the schema
+for each record, and writes three times as fast. And whatever lengths a hostile body claims, it gets
+no more than the bytes that are there. Of Avro they know what the contract uses: boolean, int, long,
+string, bytes, enum, array, record, and a union of null and one of these. A logical type is what it
+is made of: times are int ms, dates int days.
+"""
 
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
@@ -105,7 +106,8 @@ class _Reading(_Generated):
     def __init__(self, written: Schema, wanted: Schema) -> None:
         super().__init__("b, at")
         self.written, self.wanted = written, wanted
-        self.written_names, self.wanted_names = named(written), named(wanted)
+        self.written_names = named(written)
+        self.wanted_names = self.written_names | named(wanted)
 
     def function(self) -> Read:
         result = self.value(self.written, self.wanted)
@@ -233,9 +235,8 @@ class _Writing(_Generated):
                 self.pieces.append(name)
             case "string" | "bytes" as type_:
                 length = self.name()
-                self.add(
-                    f"{name} = " + (f"{name}.encode()" if type_ == "string" else f"bytes({name})")
-                )
+                if type_ == "string":
+                    self.add(f"{name} = {name}.encode()")
                 self.add(f"{length} = short(len({name})) or write_long(len({name}))")
                 self.pieces += (length, name)
             case "enum":
@@ -338,6 +339,8 @@ def _read_long(b: bytes, at: int) -> tuple[int, int]:
     while (byte := b[at]) > 127:
         value |= (byte & 127) << shift
         shift += 7
+        if shift > 63:
+            raise ValueError
         at += 1
     value |= byte << shift
     if value >> 64:
