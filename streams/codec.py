@@ -1,14 +1,11 @@
 """Values as bytes: Avro in the Confluent wire format in topics, versioned Avro in stored state."""
 
-import io
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from functools import cache
 from struct import Struct
-from typing import Any, Literal, cast
+from typing import Any, Literal
 
-import fastavro
-
-from streams import schemas
+from streams import avro, schemas
 from streams.errors import BadData
 from streams.schemas import schema
 from streams.topics import topic_of
@@ -47,41 +44,51 @@ def decode(topic: str, value: bytes | None) -> dict[str, Any]:
     """
     if value is None:
         raise Undecodable("null_value", "the value is null")
-    if len(value) < _HEAD.size or value[0] != 0:
-        raise Undecodable("wrong_magic", "the value does not begin with 0 and a schema id")
-    read = _readers(_value_schema(topic)).get(_HEAD.unpack_from(value)[1])
+    read = _readers(topic).get(value[:5])
     if read is None:
+        if len(value) < _HEAD.size or value[0] != 0:
+            raise Undecodable("wrong_magic", "the value does not begin with 0 and a schema id")
         raise Undecodable("unknown_schema", f"the schema id is not one of {topic}")
-    return read(value[_HEAD.size :])
+    try:
+        return read(value, 5)
+    except avro.Malformed as error:
+        raise Undecodable("undecodable", str(error)) from error
 
 
 def encode(topic: str, values: Mapping[str, Any]) -> bytes:
-    """Write a record's value, from what `decode` gives; fields with defaults may be left out."""
-    name = _value_schema(topic)
-    return _HEAD.pack(0, schemas.versions(name)[-1].id) + _writer(name)(values)
+    """Write a record's value, from what `decode` gives; fields with defaults may be left out.
+
+    Raises BadData, naming the field, if values do not fit the schema.
+    """
+    try:
+        return _writer(topic)(values)
+    except avro.Malformed as error:
+        raise BadData(str(error), where=topic) from error
 
 
 def decode_state(name: str, value: bytes) -> dict[str, Any]:
     """Read a stored value (entry, citizen, partition, erasure), in today's form."""
-    read = _readers(f"state/{name}").get(value[0] if value else -1)
+    read = _state_readers(name).get(value[:1])
     if read is None:
         raise BadData(
             f"a stored {name} was written by another version of plainscore",
             next_step="Upgrade this worker; if it is the newest, delete its state folder.",
         )
     try:
-        return read(value[1:])
-    except Undecodable as error:
+        return read(value, 1)
+    except avro.Malformed as error:
         raise BadData(
-            f"a stored {name} is damaged",
+            f"a stored {name} is damaged: {error}",
             next_step="Delete the state folder: it is restored from the changelogs.",
         ) from error
 
 
 def encode_state(name: str, values: Mapping[str, Any]) -> bytes:
     """Write a stored value: its version byte, then Avro."""
-    full = f"state/{name}"
-    return bytes((schemas.versions(full)[-1].id,)) + _writer(full)(values)
+    try:
+        return _state_writer(name)(values)
+    except avro.Malformed as error:
+        raise BadData(str(error), where=f"stored {name}") from error
 
 
 def schema_id(topic: str) -> int:
@@ -123,34 +130,30 @@ def _value_schema(topic: str) -> str:
 
 
 @cache
-def _readers(name: str) -> dict[int, Callable[[bytes], dict[str, Any]]]:
-    return {version.id: _reader(name, version.version) for version in schemas.versions(name)}
-
-
-def _reader(name: str, version: int) -> Callable[[bytes], dict[str, Any]]:
-    now = fastavro.parse_schema(schemas.without(schema(name), "logicalType"))
-    then = fastavro.parse_schema(schemas.without(schemas.archived(name, version), "logicalType"))
-
-    def read(body: bytes) -> dict[str, Any]:
-        stream = io.BytesIO(body)
-        try:
-            values = fastavro.schemaless_reader(stream, then, now)
-        except Exception as error:
-            raise Undecodable("undecodable", "the body is not what the schema says") from error
-        if stream.tell() != len(body):
-            raise Undecodable("undecodable", "bytes are left over after the last field")
-        return cast(dict[str, Any], values)
-
-    return read
+def _readers(topic: str) -> dict[bytes, avro.Read]:
+    """Give the reader of each version of the topic's schema, by a value's first five bytes."""
+    name = _value_schema(topic)
+    return {
+        _HEAD.pack(0, each.id): avro.reader(schemas.archived(name, each.version), schema(name))
+        for each in schemas.versions(name)
+    }
 
 
 @cache
-def _writer(name: str) -> Callable[[Mapping[str, Any]], bytes]:
-    now = fastavro.parse_schema(schemas.without(schema(name), "logicalType"))
+def _state_readers(name: str) -> dict[bytes, avro.Read]:
+    full = f"state/{name}"
+    return {
+        bytes((each.id,)): avro.reader(schemas.archived(full, each.version), schema(full))
+        for each in schemas.versions(full)
+    }
 
-    def write(values: Mapping[str, Any]) -> bytes:
-        stream = io.BytesIO()
-        fastavro.schemaless_writer(stream, now, values, strict_allow_default=True)
-        return stream.getvalue()
 
-    return write
+@cache
+def _writer(topic: str) -> avro.Write:
+    return avro.writer(schema(_value_schema(topic)), _HEAD.pack(0, schema_id(topic)))
+
+
+@cache
+def _state_writer(name: str) -> avro.Write:
+    full = f"state/{name}"
+    return avro.writer(schema(full), bytes((schemas.versions(full)[-1].id,)))

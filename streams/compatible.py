@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from streams.schemas import Schema
+from streams.schemas import Schema, named
 
 # What Avro lets a reader take for something else.
 _PROMOTED = {("int", "long"), ("string", "bytes"), ("bytes", "string")}
@@ -19,7 +19,7 @@ def incompatibilities(one: Schema, other: Schema) -> list[str]:
 
 def _unreadable(reader: Schema, writer: Schema, path: str) -> Iterator[str]:
     """Say what of the writer's values the reader cannot read."""
-    yield from _compare(reader, writer, path, _named(reader), _named(writer))
+    yield from _compare(reader, writer, path, named(reader), named(writer))
 
 
 def _compare(
@@ -79,15 +79,3 @@ def _kind(schema: Schema) -> str:
         return schema
     logical = schema.get("logicalType")
     return f"{schema['type']} ({logical})" if logical else str(schema["type"])
-
-
-def _named(schema: Schema) -> dict[str, Any]:
-    """Give every named type in a schema by its name."""
-    if isinstance(schema, list):
-        return {name: type_ for branch in schema for name, type_ in _named(branch).items()}
-    if not isinstance(schema, dict):
-        return {}
-    found = {schema["name"]: schema} if "name" in schema else {}
-    for field in schema.get("fields", ()):
-        found |= _named(field["type"])
-    return found | _named(schema.get("items"))

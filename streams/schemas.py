@@ -8,7 +8,6 @@ stored value, whose id is its leading version byte.
 
 import hashlib
 import json
-from collections.abc import Mapping
 from functools import cache
 from importlib.resources import files
 from typing import Any, NamedTuple
@@ -62,23 +61,27 @@ def archived(name: str, version: int) -> dict[str, Any]:
 
 def fingerprint(schema: Schema) -> str:
     """Give SHA-256 of all that the schema says but its docs, in hexadecimal."""
-    text = json.dumps(without(schema, "doc"), sort_keys=True, separators=(",", ":"))
+    text = json.dumps(_without_docs(schema), sort_keys=True, separators=(",", ":"))
     return hashlib.sha256(text.encode()).hexdigest()
 
 
-def without(schema: Schema, *attributes: str) -> Schema:
-    """Give the schema without these attributes (such as doc) anywhere in it.
-
-    A field is not touched for its name: names stand in values, attributes in keys.
-    """
-    if isinstance(schema, Mapping):
-        return {
-            key: value if key == "default" else without(value, *attributes)
-            for key, value in schema.items()
-            if key not in attributes
-        }
+def named(schema: Schema) -> dict[str, Schema]:
+    """Give every named type in a schema by its name."""
     if isinstance(schema, list):
-        return [without(part, *attributes) for part in schema]
+        return {name: type_ for branch in schema for name, type_ in named(branch).items()}
+    if not isinstance(schema, dict):
+        return {}
+    found = {schema["name"]: schema} if "name" in schema else {}
+    for field in schema.get("fields", ()):
+        found |= named(field["type"])
+    return found | named(schema.get("items"))
+
+
+def _without_docs(schema: Schema) -> Schema:
+    if isinstance(schema, dict):
+        return {key: _without_docs(value) for key, value in schema.items() if key != "doc"}
+    if isinstance(schema, list):
+        return [_without_docs(part) for part in schema]
     return schema
 
 
