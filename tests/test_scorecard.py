@@ -693,10 +693,20 @@ def test_a_number_is_plain_digits(written, what):
         ("12: 1", '"12" is no name of a field'),
         ("<<: {version: 2}", '"<<" is no name of a field'),
         ("? [a, b]\n: 1", '"a list or a mapping" is no name of a field'),
+        ("? {a: b}\n: 1", '"a list or a mapping" is no name of a field'),
     ],
 )
 def test_a_field_has_a_name(written, what):
     assert problems(PAGE + written + "\n") == [f"line 36: {what}"]
+
+
+def test_a_refusal_plays_no_tricks_on_a_terminal():
+    said = problems(PAGE + '"\\e[2J\\ud800": 1\n"' + "x" * 500 + '": 1\n')
+    assert said[0].startswith("line 36: ?[2J?: unknown field")
+    assert said[1].startswith(f"line 37: {'x' * 40}...: unknown field")
+    assert problems(changed("USD", '"\\e[2J"')) == [
+        'line 5: currency: must be a currency code of ISO 4217 such as USD, not "?[2J"'
+    ]
 
 
 NO_NUMBERS = [600.0, True, None, "600", 10**5000, [600], {"x": 1}, date(2024, 1, 1)]

@@ -60,8 +60,8 @@ def steepest_fall(points: Sequence[tuple[int, int]], most: int) -> int:
     totals = [total for total, _ in points]
     steepest = Fraction(0)
     for begin in {*totals, *(total - most for total in totals if total >= most)}:
-        reached = [after for total, after in points if begin < total < begin + most]
-        lowest = min([*reached, _points_at(points, begin + most)])
+        passed = [Fraction(each) for total, each in points if begin < total < begin + most]
+        lowest = min(*passed, _points_at(points, begin + most), _points_at(points, begin))
         steepest = max(steepest, _points_at(points, begin) - lowest)
     return math.ceil(steepest)
 

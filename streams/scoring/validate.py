@@ -95,7 +95,9 @@ def build(
 def problem_at(lines: Mapping[Path, int], path: Path, what: str) -> Problem:
     """A problem at a path, on the line of the nearest place around it that has one."""
     nearest = next((path[:n] for n in range(len(path), -1, -1) if path[:n] in lines), None)
-    written = "".join(f"[{part}]" if isinstance(part, int) else f".{part}" for part in path)
+    written = "".join(
+        f"[{part}]" if isinstance(part, int) else f".{_visible(part)}" for part in path
+    )
     return Problem(written.removeprefix("."), 1 if nearest is None else lines[nearest], what)
 
 
@@ -104,7 +106,7 @@ def shown(value: Any) -> str:
     if value is None:
         return "nothing"
     if isinstance(value, str):
-        return f'"{value[:40]}..."' if len(value) > 40 else f'"{value}"'
+        return f'"{_visible(value)}"'
     if isinstance(value, Mapping):
         return "a mapping"
     if isinstance(value, list | tuple):
@@ -112,6 +114,12 @@ def shown(value: Any) -> str:
     if isinstance(value, int) and abs(value) > 10**20:
         return "a far larger number"
     return str(value).lower() if isinstance(value, bool) else str(value)
+
+
+def _visible(text: str) -> str:
+    """A text from a page, cut short and without what could play tricks on a terminal."""
+    cut = f"{text[:LONGEST_ID]}..." if len(text) > LONGEST_ID else text
+    return "".join(each if each.isprintable() else "?" for each in cut)
 
 
 class _Page:
