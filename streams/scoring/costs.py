@@ -60,9 +60,9 @@ def steepest_fall(points: Sequence[tuple[int, int]], most: int) -> int:
     totals = [total for total, _ in points]
     steepest = Fraction(0)
     for begin in {*totals, *(total - most for total in totals if total >= most)}:
-        ends = [total for total in totals if begin < total < begin + most]
-        for end in (*ends, begin + most):
-            steepest = max(steepest, _points_at(points, begin) - _points_at(points, end))
+        passed = [Fraction(each) for total, each in points if begin < total < begin + most]
+        lowest = min(*passed, _points_at(points, begin + most), _points_at(points, begin))
+        steepest = max(steepest, _points_at(points, begin) - lowest)
     return math.ceil(steepest)
 
 
@@ -110,7 +110,7 @@ def _sorts_of_fact(
 def _told_apart(kind: Kind, name: str, conditions: Sequence[Condition]) -> list[str]:
     """Values of a field, one for each way of meeting and missing these conditions."""
     possible = list(values_of(kind, name) or ())
-    if not possible or kind.fields[name].nullable:
+    if not possible or (name in kind.fields and kind.fields[name].nullable):
         possible += sorted({value for term in conditions for value in term.values})
         possible.append(_ANY_OTHER)
     by_answer = {tuple(term.holds(value) for term in conditions): value for value in possible}

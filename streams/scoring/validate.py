@@ -29,6 +29,7 @@ Path = tuple[str | int, ...]
 
 LARGEST = 10**12  # of any measure, as of any amount in an event
 MOST_POINTS = 10_000
+LATEST_VERSION = 1_000_000
 MOST_ROWS = 100  # characteristics, tiers, perks; rows of a points table
 LONGEST_ID = 40
 LONGEST_TEXT = 200
@@ -94,7 +95,9 @@ def build(
 def problem_at(lines: Mapping[Path, int], path: Path, what: str) -> Problem:
     """A problem at a path, on the line of the nearest place around it that has one."""
     nearest = next((path[:n] for n in range(len(path), -1, -1) if path[:n] in lines), None)
-    written = "".join(f"[{part}]" if isinstance(part, int) else f".{part}" for part in path)
+    written = "".join(
+        f"[{part}]" if isinstance(part, int) else f".{_visible(part)}" for part in path
+    )
     return Problem(written.removeprefix("."), 1 if nearest is None else lines[nearest], what)
 
 
@@ -103,7 +106,7 @@ def shown(value: Any) -> str:
     if value is None:
         return "nothing"
     if isinstance(value, str):
-        return f'"{value[:40]}..."' if len(value) > 40 else f'"{value}"'
+        return f'"{_visible(value)}"'
     if isinstance(value, Mapping):
         return "a mapping"
     if isinstance(value, list | tuple):
@@ -111,6 +114,12 @@ def shown(value: Any) -> str:
     if isinstance(value, int) and abs(value) > 10**20:
         return "a far larger number"
     return str(value).lower() if isinstance(value, bool) else str(value)
+
+
+def _visible(text: str) -> str:
+    """A text from a page, cut short and without what could play tricks on a terminal."""
+    cut = f"{text[:LONGEST_ID]}..." if len(text) > LONGEST_ID else text
+    return "".join(each if each.isprintable() else "?" for each in cut)
 
 
 class _Page:
@@ -156,7 +165,7 @@ class _Page:
         low, high = self.bounds(("range",), page.get("range"))
         scorecard = Scorecard(
             id=self.word(("id",), page.get("id")),
-            version=self.whole(("version",), page.get("version"), 1, LARGEST),
+            version=self.whole(("version",), page.get("version"), 1, LATEST_VERSION),
             effective_from=self.midnight(("effective_from",), page.get("effective_from")),
             purpose=self.text(("purpose",), page.get("purpose"), LONGEST_PURPOSE),
             currency=self.currency(("currency",), page.get("currency")),
@@ -243,9 +252,7 @@ class _Page:
             known = [
                 each for each in ("outcome", *kind.fields) if values_of(kind, each) is not None
             ]
-            self.refuse(
-                path, f"{kind.name} have no such field to choose by{_did_you_mean(name, known)}"
-            )
+            self.refuse(path, f"{kind.name} have no such field to choose by{_perhaps(name, known)}")
         self.refuse_protected(path, name)
         terms = self.fields(path, value, (), optional=["in", "not_in"])
         if len(terms) != 1:
@@ -369,7 +376,7 @@ class _Page:
             path = ("perks", place, "tier")
             if self.sound(path, ("tiers",)) and perk.tier not in tiers:
                 self.refuse(
-                    path, f"there is no tier {shown(perk.tier)}{_did_you_mean(perk.tier, tiers)}"
+                    path, f"there is no tier {shown(perk.tier)}{_perhaps(perk.tier, tiers)}"
                 )
 
     def check_one_event(self, scorecard: Scorecard) -> None:
@@ -411,7 +418,7 @@ class _Page:
         known = [*required, *optional]
         for name in value:
             if name not in known:
-                self.refuse((*path, name), f"unknown field{_did_you_mean(name, known)}")
+                self.refuse((*path, name), f"unknown field{_perhaps(name, known)}")
         for name in required:
             if name not in value:
                 self.refuse_all_of((*path, name), "is missing")
@@ -497,6 +504,6 @@ def _listed(words: Collection[str]) -> str:
     return f"{', '.join(first)} or {last}" if first else last
 
 
-def _did_you_mean(word: Any, known: Collection[str]) -> str:
+def _perhaps(word: Any, known: Collection[str]) -> str:
     close = get_close_matches(str(word), known, n=1)
-    return f", did you mean {close[0]}?" if close else f", it can be {_listed(known)}"
+    return f", perhaps {close[0]}" if close else f", it can be {_listed(known)}"
