@@ -1,0 +1,60 @@
+"""The published scorecards that are held, and which of them is in force at a time."""
+
+from bisect import bisect_right
+
+from streams.scoring.scorecard import Scorecard
+
+
+class Published:
+    """Scorecards by id and version; a published version never changes."""
+
+    def __init__(self) -> None:
+        self._versions: dict[tuple[str, int], Scorecard] = {}
+        # By id and shadow: effective times, rising, and the scorecard that each puts in force.
+        self._times: dict[tuple[str, bool], tuple[list[int], list[Scorecard]]] = {}
+
+    def add(self, scorecard: Scorecard) -> bool:
+        """Hold a scorecard; False if another document has its id and version: the first stands."""
+        if (scorecard.id, scorecard.version) in self._versions:
+            return False
+        self._versions[scorecard.id, scorecard.version] = scorecard
+        same = [
+            each
+            for each in self._versions.values()
+            if (each.id, each.shadow) == (scorecard.id, scorecard.shadow)
+        ]
+        same.sort(key=lambda each: (each.effective_from, each.version))
+        self._times[scorecard.id, scorecard.shadow] = ([s.effective_from for s in same], same)
+        return True
+
+    def get(self, scorecard_id: str, version: int) -> Scorecard:
+        """Give one version; KeyError if it was never published."""
+        return self._versions[scorecard_id, version]
+
+    def ids(self) -> tuple[str, ...]:
+        """Give the ids of all scorecards that can be in force, in order."""
+        return tuple(sorted(scorecard_id for scorecard_id, shadow in self._times if not shadow))
+
+    def all(self) -> list[Scorecard]:
+        """Give every version, in order of id and version."""
+        return [self._versions[key] for key in sorted(self._versions)]
+
+    def in_force(self, scorecard_id: str, as_of: int, shadow: bool = False) -> Scorecard | None:
+        """Give the version in force at a time (ms), or the one in the shadow; None: there is none.
+
+        In force is the one with the greatest effective_from not after the time; the first holds
+        for all time before, but a shadow only runs along from its own time on.
+        """
+        found = self._times.get((scorecard_id, shadow))
+        if found is None:
+            return None
+        times, scorecards = found
+        place = bisect_right(times, as_of) - 1
+        if place >= 0:
+            return scorecards[place]
+        return None if shadow else scorecards[0]
+
+    def all_in_force(self, as_of: int) -> tuple[str, ...]:
+        """Give id@version of all that are in force or in the shadow at a time, in order."""
+        found = (self.in_force(each, as_of, shadow) for each, shadow in self._times)
+        return tuple(sorted(f"{each.id}@{each.version}" for each in found if each is not None))
