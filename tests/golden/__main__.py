@@ -50,7 +50,11 @@ def accept(name: str, listed: list[dict[str, Any]], ids: dict[str, Any], rewrite
         for version in listed:
             problems = incompatibilities(now, schemas.archived(name, version["version"]))
             if problems:
-                print(f"{name}: not compatible with version {version['version']}:", *problems)
+                print(
+                    f"{name}: not compatible with version {version['version']}:",
+                    *problems,
+                    sep="\n  ",
+                )
                 return False
         version = len(listed) + 1
         used = [each["id"] for versions in ids.values() for each in versions]
