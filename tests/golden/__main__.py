@@ -30,12 +30,13 @@ def main() -> int:
     rewritten = arguments.parse_args().rewrite
     ids_file = ROOT / "schemas" / "ids.json"
     ids = json.loads(ids_file.read_text()) if ids_file.exists() else {}
-    for name in schemas.names():
-        if not accept(name, ids.setdefault(name, []), ids, name in rewritten):
-            return 1
+    names = schemas.names()
+    if not all(accept(name, ids.setdefault(name, []), ids, name in rewritten) for name in names):
+        return 1
     ids_file.write_text(laid_out(ids))
     schemas.versions.cache_clear()
-    for name in schemas.names():
+    for name in names:
+        keep(name)
         write_golden(name)
     return 0
 
@@ -50,17 +51,25 @@ def accept(name: str, listed: list[dict[str, Any]], ids: dict[str, Any], rewrite
         for version in listed:
             problems = incompatibilities(now, schemas.archived(name, version["version"]))
             if problems:
-                print(f"{name}: not compatible with version {version['version']}:", *problems)
+                print(
+                    f"{name}: not compatible with version {version['version']}:",
+                    *problems,
+                    sep="\n  ",
+                )
                 return False
         version = len(listed) + 1
         used = [each["id"] for versions in ids.values() for each in versions]
         new_id = version if name.startswith("state/") else max([FIRST_ID - 1, *used]) + 1
         listed.append({"id": new_id, "version": version, "fingerprint": print_})
         print(f"{name}: version {version}, id {new_id}")
-    kept = ROOT / "schemas" / "versions" / f"{name}.v{listed[-1]['version']}.avsc"
+    return True
+
+
+def keep(name: str) -> None:
+    """Keep the schema's text as that of its newest version."""
+    kept = ROOT / "schemas" / "versions" / f"{name}.v{schemas.versions(name)[-1].version}.avsc"
     kept.parent.mkdir(parents=True, exist_ok=True)
     kept.write_text((ROOT / "schemas" / f"{name}.avsc").read_text())
-    return True
 
 
 def write_golden(name: str) -> None:
