@@ -7,7 +7,7 @@ was put into the tables and produced here counts only if the caller's transactio
 from collections import Counter
 from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass, field
-from functools import cache
+from functools import cache, lru_cache
 from hashlib import sha256
 from secrets import token_hex
 from typing import Any, NamedTuple, Protocol
@@ -68,6 +68,7 @@ HEARTBEAT = b"\x00"  # key of what keeps the logs of compacted topics rolling
 # the number of citizens or the length of a ledger.
 ROWS_A_BATCH = 5_000  # ledger entries read for such work
 CITIZENS_A_BATCH = 500  # citizens looked at because time has passed
+KNOWN_CITIZENS = 50_000  # of a partition, kept as they are in memory
 
 Headers = Sequence[tuple[str, bytes]]
 
@@ -144,6 +145,7 @@ class Given(NamedTuple):
     record: Record
     values: dict[str, Any] | None
     refusal: tuple[str, str] | None  # reason, detail
+    names: tuple[str, ...]  # whom it names, first the one where it belongs
 
 
 def process(
@@ -154,9 +156,18 @@ def process(
     scorecards: Scorecards,
     out: Out,
     options: Options,
+    known: dict[str, Citizen | None] | None = None,
 ) -> Outcome:
-    """Apply a partition's records: consents and shares come first, then all others."""
-    batch = _Batch(partition, citizens, ledger, scorecards, out, options)
+    """Apply a partition's records: consents and shares come first, then all others.
+
+    `known` are citizens as the partition's earlier batches left them, so that they need not be
+    read again. The caller keeps it from one committed batch to the next, and drops it with the
+    partition or when a transaction does not commit.
+    """
+    known = {} if known is None else known
+    if len(known) > KNOWN_CITIZENS:
+        known.clear()
+    batch = _Batch(partition, citizens, ledger, scorecards, out, options, known)
     given = [_read(record, options) for record in records]
     batch.load_citizens(given)
     gate = [each for each in given if each.record.topic in _GATE]
@@ -182,34 +193,29 @@ def _read(record: Record, options: Options) -> Given:
     size = len(record.key or b"") + len(record.value or b"")
     if size > options.max_record_bytes:
         limit = options.max_record_bytes
-        return Given(record, None, ("oversized", f"at most {limit} bytes expected"))
+        return Given(record, None, ("oversized", f"at most {limit} bytes expected"), _named(record))
     if record.value is None and record.topic in _GATE:
-        return Given(record, None, None)
+        return Given(record, None, None, _named(record))
     try:
         values = decode(record.topic, record.value)
     except Undecodable as error:
-        return Given(record, None, (error.reason, error.detail))
+        return Given(record, None, (error.reason, error.detail), _named(record))
     found = problem(record.topic, values, record.timestamp, options.audiences)
-    named = record.key is not None and record.topic != "ticks"
-    if found is None and named and record.key != values["citizen_id"].encode():
-        found = ("key_mismatch", "key: the bytes of citizen_id expected")
-    return Given(record, values, found)
+    if record.topic == "ticks":
+        return Given(record, values, found, ())
+    name = values["citizen_id"]
+    if record.key is None or record.key == name.encode():
+        return Given(record, values, found, (name,) if name else ())
+    found = found or ("key_mismatch", "key: the bytes of citizen_id expected")
+    return Given(record, values, found, (*_named(record), name) if name else _named(record))
 
 
-def _key_name(record: Record) -> str | None:
-    """Give whom the key names; None if it names nobody."""
+def _named(record: Record) -> tuple[str, ...]:
+    """Give whom the key names, if it names somebody."""
     try:
-        return record.key.decode() if record.key else None
+        return (record.key.decode(),) if record.key else ()
     except UnicodeDecodeError:
-        return None
-
-
-def _names(given: Given) -> list[str]:
-    """Give whom a record names, the key first: that is where it belongs."""
-    names = [_key_name(given.record)]
-    if given.values is not None:
-        names.append(given.values.get("citizen_id"))
-    return list(dict.fromkeys(name for name in names if name))
+        return ()
 
 
 def _cause(record: Record) -> Cause:
@@ -232,6 +238,7 @@ class _Batch:
         scorecards: Scorecards,
         out: Out,
         options: Options,
+        known: dict[str, Citizen | None],
     ) -> None:
         self.number = partition
         self.citizens = citizens
@@ -240,10 +247,10 @@ class _Batch:
         self.out = out
         self.options = options
         self.outcome = Outcome()
-        self.known: dict[str, Citizen | None] = {}
+        self.known = known
         self.touched: dict[str, Citizen] = {}
         self.entries: dict[bytes, bytes | None] = {}
-        self.scores: dict[bytes, bytes | None] = {}
+        self.scores: dict[tuple[str, str], Change | None] = {}
         self.stored_partition = citizens.get(PARTITION_KEY)
         self.partition = read_partition(self.stored_partition)
         self.rows_left = ROWS_A_BATCH
@@ -251,10 +258,9 @@ class _Batch:
     # ---- loading, in bulk
 
     def load_citizens(self, given: list[Given]) -> None:
-        names = list({name for each in given for name in _names(each)})
-        for name, value in zip(
-            names, self.citizens.get_many([name.encode() for name in names]), strict=True
-        ):
+        names = list({name for each in given for name in each.names if name not in self.known})
+        keys = [name.encode() for name in names]
+        for name, value in zip(names, self.citizens.get_many(keys), strict=True):
             self.known[name] = None if value is None else read_citizen(name, value)
 
     def load_entries(self, given: list[Given]) -> None:
@@ -290,7 +296,7 @@ class _Batch:
             else:
                 self.dead_letter(record, *given.refusal)
             return
-        names = _names(given)
+        names = given.names
         if names and self.find(names[0]) is None:  # whoever is known here is in the right place
             right = partition_of(names[0], self.options.partitions)
             if right != self.number:
@@ -308,7 +314,7 @@ class _Batch:
     def count(self, record: Record, outcome: str, reason: str = "") -> None:
         self.outcome.counts[record.topic, outcome, reason] += 1
 
-    def refuse(self, given: Given, names: list[str], reason: str, detail: str) -> None:
+    def refuse(self, given: Given, names: tuple[str, ...], reason: str, detail: str) -> None:
         """Keep a bad record as a dead letter, unless it names somebody without consent."""
         if any(self.find(name) is None for name in names):
             self.count(given.record, "dropped", "no_consent")
@@ -350,7 +356,7 @@ class _Batch:
         assert values is not None
         grants = read_grants(values["grants"])
         if not grants:
-            self.withdraw(given, [values["citizen_id"]])
+            self.withdraw(given, given.names)
             return
         citizen = self.find(values["citizen_id"])
         if citizen is None:
@@ -376,7 +382,7 @@ class _Batch:
         self.outcome.citizens += 1
         return citizen
 
-    def withdraw(self, given: Given, names: list[str]) -> None:
+    def withdraw(self, given: Given, names: tuple[str, ...]) -> None:
         """Forget a citizen, or its shares; the ledger goes in pieces, out of sight at once."""
         record = given.record
         if not names:
@@ -430,14 +436,14 @@ class _Batch:
             self.count(given.record, "dropped", "no_consent")
             self.write_in_force(given.record, values["citizen_id"])
         elif not values["shares"]:
-            self.withdraw(given, [citizen.id])
+            self.withdraw(given, given.names)
         else:
             effects = self.pass_time(citizen, 0)
             effects += share(citizen, read_shares(values["shares"]), values["occurred_at"])
             self.emit(citizen, effects)
             self.count(given.record, "stored")
 
-    def own(self, record: Record, names: list[str]) -> None:
+    def own(self, record: Record, names: tuple[str, ...]) -> None:
         """Read what a worker wrote: it changes nothing, but what is in force must have the last
         word in the log, or compaction would keep this.
         """
@@ -601,8 +607,10 @@ class _Batch:
 
     def advance(self, citizen: Citizen) -> list[Effect]:
         """Do the citizen's work as far as this batch may."""
+        if citizen.work is None:
+            return []
         self.touched[citizen.id] = citizen
-        prefix = pack(citizen.id, citizen.since)
+        prefix = _ledger_prefix(citizen.id, citizen.since)
         while citizen.work is not None and self.rows_left > 0:
             limit = min(self.rows_left, 1_000)
             rows = self.ledger.scan(prefix, citizen.work.cursor or None, limit)
@@ -698,7 +706,7 @@ class _Batch:
             if isinstance(effect, Change):
                 self.change(citizen, key, effect)
             elif isinstance(effect, Closed):
-                self.scores[pack(citizen.id, effect.scorecard)] = None
+                self.scores[citizen.id, effect.scorecard] = None
             else:
                 self.disclosure(citizen, key, effect)
 
@@ -735,19 +743,7 @@ class _Batch:
             self.outcome.tiers[scorecard, change.tier] += 1
             if change.previous_tier is not None:
                 self.outcome.tiers[scorecard, change.previous_tier] -= 1
-        self.scores[pack(citizen.id, scorecard)] = encode(
-            "scores",
-            {
-                "citizen_id": citizen.id,
-                "scorecard": scorecard,
-                "version": change.version,
-                "score": change.score,
-                "tier": change.tier,
-                "perks": list(change.perks),
-                "sequence": change.sequence,
-                "as_of": change.as_of,
-            },
-        )
+        self.scores[citizen.id, scorecard] = change
 
     def disclosure(self, citizen: Citizen, key: bytes, seen: Disclosure) -> None:
         values = {
@@ -772,8 +768,9 @@ class _Batch:
         partition = write_partition(self.partition)
         if partition != (self.stored_partition or write_partition(read_partition(None))):
             self.citizens.put(PARTITION_KEY, partition)
-        for score, value in self.scores.items():
-            self.out.produce("scores", score, value)
+        for (citizen_id, scorecard), change in self.scores.items():
+            value = None if change is None else _score(citizen_id, scorecard, change)
+            self.out.produce("scores", pack(citizen_id, scorecard), value)
 
 
 _TAKE = {
@@ -787,9 +784,19 @@ _TAKE = {
 
 def _ledger_key(citizen: Citizen, topic: str, values: dict[str, Any]) -> bytes:
     about = values.get("about")
-    if about is None:
-        return pack(citizen.id, citizen.since, topic, values["source"], values["event_id"])
-    return pack(citizen.id, citizen.since, about["kind"], about["source"], about["event_id"])
+    kind, event = (topic, values) if about is None else (about["kind"], about)
+    head = _ledger_prefix(citizen.id, citizen.since) + _reported(kind, event["source"])
+    return head + pack(event["event_id"])
+
+
+@lru_cache(maxsize=65_536)
+def _ledger_prefix(citizen_id: str, since: int) -> bytes:
+    return pack(citizen_id, since)
+
+
+@lru_cache(maxsize=4_096)
+def _reported(kind: str, source: str) -> bytes:
+    return pack(kind, source)
 
 
 def _periods(citizen: Citizen) -> list[int]:
@@ -798,6 +805,22 @@ def _periods(citizen: Citizen) -> list[int]:
 
 def _answer(record: Record) -> list[tuple[str, bytes]]:
     return [(ANSWERS, str(record.offset).encode())]
+
+
+def _score(citizen_id: str, scorecard: str, change: Change) -> bytes:
+    return encode(
+        "scores",
+        {
+            "citizen_id": citizen_id,
+            "scorecard": scorecard,
+            "version": change.version,
+            "score": change.score,
+            "tier": change.tier,
+            "perks": change.perks,
+            "sequence": change.sequence,
+            "as_of": change.as_of,
+        },
+    )
 
 
 def _with_change_id(encoded: bytes) -> bytes:

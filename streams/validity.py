@@ -126,7 +126,8 @@ def _id(field: str, value: str) -> Problem | None:
         return (
             "empty_id" if field == "citizen_id" else "empty_value"
         ), f"{field}: not empty expected"
-    if value[0] == "\0" or len(value) > ID_BYTES or len(value.encode()) > ID_BYTES:
+    too_long = 4 * len(value) > ID_BYTES and len(value.encode()) > ID_BYTES  # 4 bytes at most each
+    if too_long or value[0] == "\0":
         return "bad_id", f"{field}: at most {ID_BYTES} bytes, no zero byte first expected"
     return None
 

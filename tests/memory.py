@@ -83,6 +83,7 @@ class Lane:
         self.options = Options(partitions, HORIZON, frozenset(audiences))
         self.citizens = [View() for _ in range(partitions)]
         self.ledger = [View() for _ in range(partitions)]
+        self.known: list[dict[str, Any]] = [{} for _ in range(partitions)]
         self.out: list[Record] = []  # all that was ever produced
         self.offsets: Counter[tuple[str, int]] = Counter()
         self.counts: Counter[tuple[str, str, str]] = Counter()
@@ -128,6 +129,7 @@ class Lane:
         """Come back from the changelogs."""
         self.citizens = [view.restored() for view in self.citizens]
         self.ledger = [view.copied() for view in self.ledger]
+        self.known = [{} for _ in self.citizens]
 
     def _process(self, partition: int, records: list[Record]) -> bool:
         out = _Out(self, partition)
@@ -139,6 +141,7 @@ class Lane:
             self.published,
             out,
             self.options,
+            self.known[partition],
         )
         self.counts.update(self.outcome.counts)
         return self.outcome.pending

@@ -3,7 +3,7 @@
 from typing import NamedTuple
 
 from streams.scoring.citizen import Account, AccountKey, Cause, Citizen, Share
-from streams.scoring.score import Reading, contributions, reasons
+from streams.scoring.score import Reading, clamp, contributions, reasons
 from streams.scoring.scorecard import Scorecard
 
 
@@ -63,10 +63,14 @@ def change(
         and account.version == scorecard.version
     ):
         return None
-    before = {} if previous is None else contributions(previous, account.points)
-    now = contributions(scorecard, reading.points)
-    # clamp stands last; what only the previous version had comes before it
-    names = [n for n in now if n != "clamp"] + [n for n in before if n not in now] + ["clamp"]
+    if previous is scorecard:
+        parts = _moved(scorecard, account.points, reading.points)
+    else:
+        before = {} if previous is None else contributions(previous, account.points)
+        now = contributions(scorecard, reading.points)
+        # clamp stands last; what only the previous version had comes before it
+        names = [n for n in now if n != "clamp"] + [n for n in before if n not in now] + ["clamp"]
+        parts = [(name, before.get(name, 0), now.get(name, 0)) for name in names]
     account.sequence += 1
     made = Change(
         account.key,
@@ -79,13 +83,24 @@ def change(
         reading.tier,
         scorecard.perks_of(reading.tier),
         cause,
-        [(name, before.get(name, 0), now.get(name, 0)) for name in names],
-        reasons(before, now),
+        parts,
+        reasons(parts),
     )
     account.version = scorecard.version
     account.points = reading.points
     account.score, account.tier = reading.score, reading.tier
     return made
+
+
+def _moved(scorecard: Scorecard, before: list[int], now: list[int]) -> list[tuple[str, int, int]]:
+    """Give the contributions before and now where both are of one version."""
+    start = scorecard.start
+    was, is_ = clamp(scorecard, before), clamp(scorecard, now)
+    return [
+        ("base", start, start),
+        *zip(scorecard.names, before, now, strict=True),
+        ("clamp", was - start - sum(before), is_ - start - sum(now)),
+    ]
 
 
 def disclosures(citizen: Citizen, made: Change) -> list[Disclosure]:

@@ -18,9 +18,8 @@ Content = Mapping[str, Any]
 K = TypeVar("K")
 V = TypeVar("V")
 
-# The form in which contents are stored and compared: sorted keys, no spaces, nothing escaped that
-# JSON does not demand. Order by code point is order by UTF-8 bytes, so texts compare as bytes do.
-_write = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"), sort_keys=True).encode
+# Writes a text with nothing escaped that JSON does not demand.
+_quoted = json.encoder.encode_basestring
 
 
 class Fact(NamedTuple):
@@ -78,8 +77,15 @@ def content_of(kind: Kind) -> Callable[[Content], dict[str, Any]]:
 
 
 def canonical(content: Content) -> str:
-    """Give the text by which contents are compared and stored."""
-    return _write(content)
+    """Give the text by which contents are compared and stored: JSON, sorted keys, no spaces.
+
+    Order by code point is order by UTF-8 bytes, so texts compare as their bytes do.
+    """
+    fields = [
+        f'"{name}":{value if isinstance(value, int) else _quoted(value)}'
+        for name, value in sorted(content.items())
+    ]
+    return "{" + ",".join(fields) + "}"
 
 
 def fact(occurred_at: int, content: Content) -> Entry:

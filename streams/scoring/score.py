@@ -1,6 +1,7 @@
 """The score: totals read at a time. Every table, clamp and tier is applied here, and only here."""
 
 from collections.abc import Iterable, Sequence
+from operator import itemgetter
 from typing import NamedTuple
 
 from streams.scoring.scorecard import Characteristic, Scorecard
@@ -76,13 +77,16 @@ def contributions(scorecard: Scorecard, points: Sequence[int]) -> dict[str, int]
     return parts
 
 
-def reasons(previous: dict[str, int], now: dict[str, int]) -> list[str]:
+def reasons(contributions: Sequence[tuple[str, int, int]]) -> list[str]:
     """Name the at most four characteristics that say most about a change.
 
-    First the largest changes in points, then the largest points; ties in the scorecard's order.
+    Given (name, points before, points now): first the largest changes in points, then the largest
+    points; ties in the scorecard's order; never base or clamp, and none with nothing to say.
     """
-    named = [name for name in now if name not in ("base", "clamp")]
-    moved = {name: abs(now[name] - previous.get(name, 0)) for name in named}
-    changed = sorted((n for n in named if moved[n]), key=lambda n: -moved[n])
-    level = sorted((n for n in named if now[n] and not moved[n]), key=lambda n: -abs(now[n]))
-    return (changed + level)[:4]
+    telling = [
+        (before == now, -abs(now - before) or -abs(now), name)
+        for name, before, now in contributions
+        if (before or now) and name not in ("base", "clamp")
+    ]
+    telling.sort(key=itemgetter(0, 1))  # stable: ties stay in order
+    return [name for _, _, name in telling[:4]]

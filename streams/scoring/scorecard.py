@@ -110,6 +110,11 @@ class Scorecard:
         """The kinds of event that it reads."""
         return frozenset(each.reads for each in self.characteristics)
 
+    @cached_property
+    def names(self) -> tuple[str, ...]:
+        """The ids of the characteristics, in the page's order."""
+        return tuple(each.id for each in self.characteristics)
+
     def reading(self, kind: str) -> tuple[tuple[int, Characteristic], ...]:
         """The characteristics that read a kind, each with its place in the page's order."""
         return self._reading.get(kind, ())
