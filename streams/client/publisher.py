@@ -1,0 +1,499 @@
+"""Sends records to the input topics: checked first, placed right, acknowledged by Kafka."""
+
+import asyncio
+import secrets
+import time
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
+from functools import wraps
+from types import TracebackType
+from typing import Any, Concatenate, ParamSpec, Self, TypedDict, TypeVar
+
+from confluent_kafka import KafkaError, KafkaException, Message, Producer
+
+from streams import codec, validity
+from streams.client.connection import Connection, sentence
+from streams.client.read import ScorecardShelf
+from streams.client.shape import Moment, milliseconds, natural_id, own_id, shaped
+from streams.errors import BadData, BadUsage, PlainscoreError, Unreachable
+from streams.topics import INPUTS, full_name, partition_of
+
+ACKNOWLEDGED_WITHIN = 60.0  # seconds until a record that Kafka has not taken counts as lost
+
+_SETTINGS = {
+    "enable.idempotence": True,
+    "acks": "all",
+    "compression.type": "lz4",
+    "linger.ms": 20,
+    "delivery.timeout.ms": int(ACKNOWLEDGED_WITHIN * 1000),
+    "delivery.report.only.error": True,
+    "queue.buffering.max.kbytes": 65_536,
+}
+_GATE = ("consents", "shares")
+
+
+class Grant(TypedDict):
+    """What one scorecard may read: kinds of event (their topics' names), from a time on."""
+
+    scorecard: str
+    kinds: Sequence[str]
+    covers_from: Moment
+
+
+class Share(TypedDict):
+    """What one audience may see ("tier", "score"), and until when."""
+
+    audience: str
+    reveals: Sequence[str]
+    until: Moment
+
+
+class About(TypedDict):
+    """Names one event, whole."""
+
+    kind: str
+    source: str
+    event_id: str
+    occurred_at: Moment
+
+
+class Publisher:
+    """Sends records; `publish` queues, every other method returns when Kafka has acknowledged.
+
+    A record that Kafka did not take is never passed over in silence: the next call of any method
+    raises for it (Unreachable, or BadData if Kafka refused it), and so do flush and close. Sending
+    the same records again is free of harm. Not for use by several threads at once.
+    """
+
+    def __init__(
+        self,
+        brokers: str,
+        *,
+        prefix: str = "",
+        kafka: Mapping[str, str] | None = None,
+        partitions: int | None = None,
+    ) -> None:
+        """Connect. `kafka`: extra settings of librdkafka; `partitions`: None asks the broker.
+
+        Raises Unreachable within about 10 s if no broker answers.
+        """
+        self._connection = Connection(brokers, kafka)
+        self._prefix = prefix
+        self._producer = self._connection.open(
+            Producer, {**_SETTINGS, "on_delivery": self._undelivered}
+        )
+        self._partitions: dict[str, int] = {}
+        if partitions is not None:
+            self._partitions = {full_name(topic, prefix): partitions for topic in INPUTS}
+        else:
+            self._ask_partitions()
+        self._shelf: ScorecardShelf | None = None
+        self._kafka = kafka
+        self._gate_open = True  # False while a consent or shares record is not acknowledged yet
+        self._lost = 0
+        self._first_loss: KafkaError | None = None
+
+    def publish(
+        self,
+        topic: str,
+        values: Mapping[str, Any],
+        timestamp_ms: int | None = None,
+        *,
+        natural_key: bool = False,
+    ) -> str:
+        """Check one record of an input topic and queue it; give the id that it goes by.
+
+        values: the fields of the topic's schema; times as ms or aware datetimes, dates as days
+        since 1970 or dates. timestamp_ms: Kafka's, the time of sending unless given. natural_key:
+        make event_id (dispute_id, correction_id) from all the other fields, so that sending the
+        same again changes nothing; two events alike in every field then count as one.
+        The id is the event's, dispute's or correction's; of other topics the citizen's.
+        Raises BadData for a record that the worker would refuse, and says which field is wrong;
+        BadData too for a grant to a scorecard that is not published or does not read that kind.
+        Events wait until every consent published before them is acknowledged.
+        """
+        self._raise_losses()
+        if topic not in INPUTS:
+            raise BadUsage(
+                f"{topic!r} is no topic that takes records",
+                next_step=f"These do: {', '.join(INPUTS)}.",
+            )
+        if topic == "ticks":
+            self.tick(shaped(topic, values)["occurred_at"])
+            return ""
+        shape = _with_id(topic, values) if natural_key else shaped(topic, values)
+        _judge(topic, shape, timestamp_ms)
+        if topic == "consents":
+            self._check_grants(shape["grants"])
+        citizen = shape["citizen_id"]
+        self._send(topic, citizen, codec.encode(topic, shape), timestamp_ms)
+        return str(citizen if topic in _GATE else shape[own_id(topic)])
+
+    def consent(
+        self, citizen_id: str, grants: Sequence[Grant], *, occurred_at: Moment | None = None
+    ) -> None:
+        """Put these grants in force, the whole list; what it leaves out is erased."""
+        if not grants:
+            raise BadUsage(
+                "A consent without grants is a withdrawal",
+                next_step="Call withdraw, which gives a receipt.",
+            )
+        values = {"citizen_id": citizen_id, "occurred_at": _or_now(occurred_at), "grants": grants}
+        self.publish("consents", values)
+        self.flush()
+
+    def withdraw(self, citizen_id: str) -> str:
+        """Withdraw every consent: all that is stored of the citizen is erased.
+
+        Gives the random id under which the receipt will stand in the topic `receipts`.
+        """
+        self._raise_losses()
+        _judge("consents", {"citizen_id": citizen_id, "occurred_at": _now(), "grants": []}, None)
+        receipt_id = secrets.token_hex(16)
+        self._send("consents", citizen_id, None, None, [("receipt_id", receipt_id.encode())])
+        self.flush()
+        return receipt_id
+
+    def share(
+        self, citizen_id: str, shares: Sequence[Share], *, occurred_at: Moment | None = None
+    ) -> None:
+        """Put these shares in force, the whole list; empty: none."""
+        values = {"citizen_id": citizen_id, "occurred_at": _or_now(occurred_at), "shares": shares}
+        self.publish("shares", values)
+        self.flush()
+
+    def dispute(
+        self,
+        citizen_id: str,
+        about: About,
+        *,
+        action: str = "open",
+        statement: str = "",
+        dispute_id: str | None = None,
+        occurred_at: Moment | None = None,
+    ) -> str:
+        """Open, withdraw or decide (uphold, reject) a dispute; give its id.
+
+        A new one gets a random id unless told otherwise; the others name theirs.
+        """
+        if dispute_id is None and action != "open":
+            raise BadUsage(
+                f"To {action} a dispute takes its dispute_id",
+                next_step="It is what opening it gave back.",
+            )
+        dispute_id = dispute_id or secrets.token_hex(16)
+        values = {
+            "dispute_id": dispute_id,
+            "citizen_id": citizen_id,
+            "about": about,
+            "occurred_at": _or_now(occurred_at),
+            "action": action,
+            "statement": statement,
+        }
+        self.publish("disputes", values)
+        self.flush()
+        return dispute_id
+
+    def correct(
+        self,
+        citizen_id: str,
+        about: About,
+        replaced: Mapping[str, Any] | None = None,
+        *,
+        correction_id: str | None = None,
+        occurred_at: Moment | None = None,
+    ) -> str:
+        """Replace these fields of an event, or retract it (replaced: None), as its source.
+
+        Gives the correction's id, a random one unless told otherwise.
+        """
+        correction_id = correction_id or secrets.token_hex(16)
+        values = {
+            **(replaced or {}),
+            "correction_id": correction_id,
+            "citizen_id": citizen_id,
+            "about": about,
+            "occurred_at": _or_now(occurred_at),
+            "source": about["source"],
+            "action": "retract" if replaced is None else "replace",
+        }
+        self.publish("corrections", values)
+        self.flush()
+        return correction_id
+
+    def tick(self, occurred_at: Moment | None = None) -> None:
+        """Let time pass: one record in every partition."""
+        self._raise_losses()
+        shape = {"occurred_at": milliseconds(_or_now(occurred_at), "ticks.occurred_at")}
+        _judge("ticks", shape, None)
+        value = codec.encode("ticks", shape)
+        for partition in range(self._count("ticks")):
+            self._produce("ticks", partition, None, value, None, ())
+        self.flush()
+
+    def publish_scorecard(self, text: str) -> bool:
+        """Publish a scorecard's text for all time; False if exactly this already is.
+
+        Raises BadData for a text that is not valid, one that differs from the published document
+        of the same id and version, and one that breaks the rules of later versions.
+        """
+        self._raise_losses()
+        shelf = self._scorecards()
+        shelf.refresh()
+        new = shelf.ready_to_publish(text, _now())
+        if new is None:
+            return False
+        value = codec.encode("scorecards", new.values())
+        key = codec.pack(new.id, new.version)
+        self._produce("scorecards", 0, key, value, None, ())
+        self.flush()
+        shelf.refresh()
+        if shelf.ready_to_publish(text, _now()) is not None:
+            raise Unreachable(
+                "The scorecard was sent and could not be read back",
+                where=f"brokers {self._connection.brokers}",
+                next_step="Publish it again.",
+            )
+        return True
+
+    def flush(self, timeout: float | None = None) -> None:
+        """Wait until Kafka has acknowledged all records; None: as long as one may take (60 s).
+
+        Raises, with the count and the first reason, if it did not take some.
+        """
+        waiting = self._producer.flush(ACKNOWLEDGED_WITHIN + 5 if timeout is None else timeout)
+        self._raise_losses()
+        if waiting:
+            raise self._unacknowledged(waiting)
+        self._gate_open = True
+
+    def close(self) -> None:
+        """Flush, and leave nothing running."""
+        try:
+            self.flush()
+        finally:
+            if self._shelf is not None:
+                self._shelf.close()
+                self._shelf = None
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, _: TracebackType | None
+    ) -> None:
+        if error is None:
+            self.close()
+        else:  # the caller's own error is the one to show
+            with suppress(PlainscoreError):
+                self.close()
+
+    def _check_grants(self, grants: Sequence[Grant]) -> None:
+        shelf = self._scorecards()
+        for grant in grants:
+            if (problem := shelf.refusal(grant["scorecard"], grant["kinds"])) is not None:
+                raise problem
+
+    def _scorecards(self) -> ScorecardShelf:
+        if self._shelf is None:
+            self._shelf = ScorecardShelf(
+                self._connection.brokers, prefix=self._prefix, kafka=self._kafka
+            )
+        return self._shelf
+
+    def _send(
+        self,
+        topic: str,
+        citizen_id: str,
+        value: bytes | None,
+        timestamp_ms: int | None,
+        headers: Sequence[tuple[str, bytes]] = (),
+    ) -> None:
+        """Queue a citizen's record in the partition where the citizen lives."""
+        if topic in _GATE:
+            self._gate_open = False
+        elif not self._gate_open:
+            self.flush()
+        partition = partition_of(citizen_id, self._count(topic))
+        self._produce(topic, partition, citizen_id.encode(), value, timestamp_ms, headers)
+
+    def _produce(
+        self,
+        topic: str,
+        partition: int,
+        key: bytes | None,
+        value: bytes | None,
+        timestamp_ms: int | None,
+        headers: Sequence[tuple[str, bytes]],
+    ) -> None:
+        name = full_name(topic, self._prefix)
+        while True:
+            try:
+                self._producer.produce(
+                    name,
+                    value,
+                    key,
+                    partition,
+                    timestamp=timestamp_ms or 0,  # 0: librdkafka takes the time of sending
+                    headers=list(headers) or None,
+                )
+            except BufferError:  # its queue is full: wait for Kafka
+                self._producer.poll(0.1)
+                self._raise_losses()
+            except KafkaException as refused:
+                raise self._loss(1, refused.args[0]) from refused
+            else:
+                self._producer.poll(0)
+                return
+
+    def _count(self, topic: str) -> int:
+        name = full_name(topic, self._prefix)
+        if name not in self._partitions:
+            self._ask_partitions()
+        if name not in self._partitions:
+            raise self._connection.missing(name)
+        return self._partitions[name]
+
+    def _ask_partitions(self) -> None:
+        self._partitions = self._connection.topics(self._producer)
+
+    def _undelivered(self, error: KafkaError | None, _: Message) -> None:
+        if error is not None:
+            self._lost += 1
+            self._first_loss = self._first_loss or error
+
+    def _raise_losses(self) -> None:
+        if self._first_loss is not None:
+            error = self._loss(self._lost, self._first_loss)
+            self._lost, self._first_loss = 0, None
+            raise error
+
+    def _loss(self, count: int, error: KafkaError) -> PlainscoreError:
+        what = f"{count:,} {'record was' if count == 1 else 'records were'} not delivered"
+        what = f"{what}: {sentence(error)}"
+        where = f"brokers {self._connection.brokers}"
+        if error.code() in _REFUSALS:
+            return BadData(what, where=where, next_step="Mend what Kafka refuses and send again.")
+        return Unreachable(
+            what,
+            where=where,
+            next_step="When the broker is there again, open a new Publisher and send all records"
+            " again: repeats change nothing.",
+        )
+
+    def _unacknowledged(self, count: int) -> Unreachable:
+        return Unreachable(
+            f"{count:,} records are not acknowledged yet",
+            where=f"brokers {self._connection.brokers}",
+            next_step="Flush again, or see whether the broker is well.",
+        )
+
+
+# What Kafka will refuse again however often it is sent.
+_REFUSALS = frozenset(
+    {
+        KafkaError.MSG_SIZE_TOO_LARGE,
+        KafkaError.INVALID_MSG_SIZE,
+        KafkaError.INVALID_TIMESTAMP,
+        KafkaError.INVALID_RECORD,
+        KafkaError.RECORD_LIST_TOO_LARGE,
+    }
+)
+
+P = ParamSpec("P")
+R = TypeVar("R")
+
+
+def _awaited(
+    method: Callable[Concatenate[Publisher, P], R],
+) -> Callable[Concatenate["AsyncPublisher", P], Awaitable[R]]:
+    @wraps(method)
+    async def call(self: "AsyncPublisher", *args: P.args, **kwargs: P.kwargs) -> R:
+        return await self._run(lambda: method(self._opened(), *args, **kwargs))
+
+    return call
+
+
+class AsyncPublisher:
+    """Publisher for asyncio: the same methods, awaited; its work is done by a thread of its own.
+
+    Opens with `async with`, so that the event loop never waits for a broker.
+    """
+
+    def __init__(
+        self,
+        brokers: str,
+        *,
+        prefix: str = "",
+        kafka: Mapping[str, str] | None = None,
+        partitions: int | None = None,
+    ) -> None:
+        """Take what Publisher takes; connects on entering."""
+        self._open = lambda: Publisher(brokers, prefix=prefix, kafka=kafka, partitions=partitions)
+        self._publisher: Publisher | None = None
+        self._thread = ThreadPoolExecutor(1, thread_name_prefix="publisher")
+
+    publish = _awaited(Publisher.publish)
+    consent = _awaited(Publisher.consent)
+    withdraw = _awaited(Publisher.withdraw)
+    share = _awaited(Publisher.share)
+    dispute = _awaited(Publisher.dispute)
+    correct = _awaited(Publisher.correct)
+    tick = _awaited(Publisher.tick)
+    publish_scorecard = _awaited(Publisher.publish_scorecard)
+    flush = _awaited(Publisher.flush)
+
+    async def __aenter__(self) -> Self:
+        self._publisher = await self._run(self._open)
+        return self
+
+    async def __aexit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        publisher = self._opened()
+        try:
+            await self._run(lambda: publisher.__exit__(kind, error, trace))
+        finally:
+            self._thread.shutdown(wait=False)
+
+    async def _run(self, work: Callable[[], R]) -> R:
+        return await asyncio.get_running_loop().run_in_executor(self._thread, work)
+
+    def _opened(self) -> Publisher:
+        if self._publisher is None:
+            raise BadUsage(
+                "This AsyncPublisher is not open", next_step="Enter it with `async with` first."
+            )
+        return self._publisher
+
+
+def _judge(topic: str, shape: Mapping[str, Any], timestamp_ms: int | None) -> None:
+    """Raise BadData for what the worker would refuse, in the worker's own words."""
+    timestamp = _now() if timestamp_ms is None else timestamp_ms
+    if (problem := validity.problem(topic, shape, timestamp)) is not None:
+        reason, detail = problem
+        raise BadData(f"{topic}: {detail}", where=reason, next_step="Mend it and send it again.")
+
+
+def _with_id(topic: str, values: Mapping[str, Any]) -> dict[str, Any]:
+    field = own_id(topic)
+    if values.get(field) is not None:
+        raise BadUsage(
+            f"{topic}.{field} is given, and a natural key was asked for",
+            next_step="Give one of the two.",
+        )
+    shape = shaped(topic, {**values, field: ""})
+    shape[field] = natural_id(topic, shape)
+    return shape
+
+
+def _or_now(moment: Moment | None) -> Moment:
+    return _now() if moment is None else moment
+
+
+def _now() -> int:
+    return time.time_ns() // 1_000_000
