@@ -1,10 +1,11 @@
 """How every client reaches the brokers, and what it says when it cannot."""
 
 import logging
+import time
 from collections.abc import Callable, Mapping
 from typing import Any, Protocol, TypeVar
 
-from confluent_kafka import KafkaError, KafkaException
+from confluent_kafka import Consumer, KafkaError, KafkaException, Message
 
 from streams.errors import BadUsage, PlainscoreError, Unreachable
 
@@ -58,6 +59,31 @@ class Connection:
             raise self.unreachable(failed) from failed
         return {name: len(topic.partitions) for name, topic in found.topics.items()}
 
+    def take(self, consumer: Consumer, timeout: float) -> list[Message]:
+        """Take what has arrived, waiting for the first record until the timeout (seconds) at most.
+
+        The end of a partition comes as a message with an error, if the consumer asked for that.
+        What librdkafka mends by itself is passed over; what it cannot is raised.
+        """
+        until = time.monotonic() + timeout
+        while (first := consumer.poll(max(0.0, until - time.monotonic()))) is not None:
+            messages = [first, *consumer.consume(_AT_ONCE, 0)]
+            if kept := [message for message in messages if self._stands(message)]:
+                return kept
+        return []
+
+    def _stands(self, message: Message) -> bool:
+        error = message.error()
+        if error is None or error.code() == KafkaError._PARTITION_EOF:
+            return True
+        if error.fatal() or error.code() in _FINAL:
+            raise self.told(error, message.topic() or "")
+        return False
+
+    def told(self, error: KafkaError, topic: str) -> PlainscoreError:
+        """Say what Kafka answered about a topic."""
+        return self.missing(topic) if error.code() in _MISSING else self.unreachable(error)
+
     def unreachable(self, failed: KafkaException | KafkaError | None = None) -> Unreachable:
         """Say that no broker answered, with the last reason that librdkafka gave."""
         reason = self._last_error or (sentence(failed) if failed else "")
@@ -80,6 +106,21 @@ class Connection:
         if error.code() != KafkaError._ALL_BROKERS_DOWN:  # the error before it says why
             self._last_error = sentence(error)
 
+
+
+_AT_ONCE = 500  # records
+_MISSING = frozenset(
+    {
+        KafkaError._UNKNOWN_TOPIC,
+        KafkaError._UNKNOWN_PARTITION,
+        KafkaError.UNKNOWN_TOPIC_OR_PART,
+    }
+)
+_FINAL = _MISSING | {
+    KafkaError.TOPIC_AUTHORIZATION_FAILED,
+    KafkaError.GROUP_AUTHORIZATION_FAILED,
+    KafkaError._AUTHENTICATION,
+}
 
 
 def sentence(failed: BaseException | KafkaError) -> str:

@@ -14,7 +14,8 @@ from confluent_kafka import KafkaError, KafkaException, Message, Producer
 
 from streams import codec, validity
 from streams.client.connection import Connection, sentence
-from streams.client.read import ScorecardShelf
+from streams.client.published import PublishedScorecard, grant_problem, to_publish
+from streams.client.read import Reader
 from streams.client.shape import Moment, milliseconds, natural_id, own_id, shaped
 from streams.errors import BadData, BadUsage, PlainscoreError, Unreachable
 from streams.topics import INPUTS, full_name, partition_of
@@ -88,7 +89,7 @@ class Publisher:
             self._partitions = {full_name(topic, prefix): partitions for topic in INPUTS}
         else:
             self._ask_partitions()
-        self._shelf: ScorecardShelf | None = None
+        self._reader: Reader | None = None
         self._kafka = kafka
         self._gate_open = True  # False while a consent or shares record is not acknowledged yet
         self._lost = 0
@@ -239,22 +240,14 @@ class Publisher:
         of the same id and version, and one that breaks the rules of later versions.
         """
         self._raise_losses()
-        shelf = self._scorecards()
-        shelf.refresh()
-        new = shelf.ready_to_publish(text, _now())
+        new = to_publish(self._published(), text, _now())
         if new is None:
             return False
         value = codec.encode("scorecards", new.values())
         key = codec.pack(new.id, new.version)
         self._produce("scorecards", 0, key, value, None, ())
         self.flush()
-        shelf.refresh()
-        if shelf.ready_to_publish(text, _now()) is not None:
-            raise Unreachable(
-                "The scorecard was sent and could not be read back",
-                where=f"brokers {self._connection.brokers}",
-                next_step="Publish it again.",
-            )
+        to_publish(self._published(), text, _now())  # raises if another text was there first
         return True
 
     def flush(self, timeout: float | None = None) -> None:
@@ -273,9 +266,9 @@ class Publisher:
         try:
             self.flush()
         finally:
-            if self._shelf is not None:
-                self._shelf.close()
-                self._shelf = None
+            if self._reader is not None:
+                self._reader.close()
+                self._reader = None
 
     def __enter__(self) -> Self:
         return self
@@ -290,17 +283,18 @@ class Publisher:
                 self.close()
 
     def _check_grants(self, grants: Sequence[Grant]) -> None:
-        shelf = self._scorecards()
+        published = self._published()
         for grant in grants:
-            if (problem := shelf.refusal(grant["scorecard"], grant["kinds"])) is not None:
+            problem = grant_problem(published, grant["scorecard"], grant["kinds"])
+            if problem is not None:
                 raise problem
 
-    def _scorecards(self) -> ScorecardShelf:
-        if self._shelf is None:
-            self._shelf = ScorecardShelf(
+    def _published(self) -> list[PublishedScorecard]:
+        if self._reader is None:
+            self._reader = Reader(
                 self._connection.brokers, prefix=self._prefix, kafka=self._kafka
             )
-        return self._shelf
+        return self._reader.published_scorecards()
 
     def _send(
         self,

@@ -1,0 +1,191 @@
+"""Reads what is stored of one citizen from the compacted topics; no worker needs to run."""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from types import TracebackType
+from typing import Any, Self
+
+from confluent_kafka import Consumer, KafkaException, Message, TopicPartition
+
+from streams import codec
+from streams.client.change import Change
+from streams.client.connection import ANSWER_WITHIN, Connection
+from streams.client.published import PublishedScorecard
+from streams.topics import full_name, partition_of
+
+_SETTINGS = {
+    "group.id": "plainscore-reader",  # demanded by librdkafka; never joined
+    "isolation.level": "read_committed",
+    "auto.offset.reset": "earliest",
+    "enable.auto.commit": False,
+    "enable.partition.eof": True,
+    "fetch.wait.max.ms": 20,  # how long the broker keeps silent at a partition's end
+}
+_AGAIN = 5  # times that a citizen is read again because it changed meanwhile
+
+
+@dataclass(frozen=True)
+class Entry:
+    """One event of a ledger, as stored: `values` are those of schemas/state/entry.avsc."""
+
+    kind: str
+    source: str
+    event_id: str
+    values: Mapping[str, Any]
+
+
+@dataclass(frozen=True)
+class Stored:
+    """All that is stored of a citizen: state, the ledger of its present life, latest scores."""
+
+    state: Mapping[str, Any]
+    ledger: tuple[Entry, ...]
+    scores: tuple[Mapping[str, Any], ...]
+
+
+class Reader:
+    """Reads committed records up to the end that each partition has when it is asked.
+
+    Only the citizen's own partition is read. Every method raises Unreachable if the broker falls
+    silent for about 10 s, and BadUsage if a topic does not exist. Not for use by several threads
+    at once.
+    """
+
+    def __init__(
+        self, brokers: str, *, prefix: str = "", kafka: Mapping[str, str] | None = None
+    ) -> None:
+        """Connect. `kafka`: extra settings of librdkafka. Raises Unreachable."""
+        self._connection = Connection(brokers, kafka)
+        self._prefix = prefix
+        self._consumer = self._connection.open(Consumer, _SETTINGS)
+        self._partitions = self._connection.topics(self._consumer)
+        self._published: dict[tuple[str, int], PublishedScorecard] = {}
+        self._published_end = -1
+
+    def citizen_state(self, citizen_id: str) -> Mapping[str, Any] | None:
+        """Give a citizen's state (schemas/state/citizen.avsc); None: no consent, nothing stored."""
+        value = self._state(citizen_id)
+        return None if value is None else codec.decode_state("citizen", value)
+
+    def citizen_scores(self, citizen_id: str) -> list[Mapping[str, Any]]:
+        """Give a citizen's latest records of the topic scores, by scorecard."""
+        found = self._latest("scores", citizen_id, codec.pack(citizen_id))
+        return [codec.decode("scores", found[key]) for key in sorted(found)]
+
+    def citizen_ledger(self, citizen_id: str) -> list[Entry]:
+        """Give the ledger of a citizen's present life, by kind, source and id; no consent: empty."""
+        stored = self.citizen(citizen_id)
+        return list(stored.ledger) if stored else []
+
+    def citizen(self, citizen_id: str) -> Stored | None:
+        """Give state, ledger and scores that belong together; None: no consent, nothing stored.
+
+        The topics are read one after the other, and again while the state changes in between.
+        """
+        state = self._state(citizen_id)
+        for _ in range(_AGAIN):
+            if state is None:
+                return None
+            values = codec.decode_state("citizen", state)
+            ledger = self._ledger(citizen_id, values["since"])
+            scores = tuple(self.citizen_scores(citizen_id))
+            before, state = state, self._state(citizen_id)
+            if state == before:
+                break
+        return Stored(values, ledger, scores)
+
+    def citizen_changes(self, citizen_id: str) -> list[Change]:
+        """Give a citizen's changes that the topic score-changes still holds, oldest first."""
+        key = citizen_id.encode()
+        return [
+            Change.of(codec.decode("score-changes", message.value()))
+            for message in self._partition_of("score-changes", citizen_id)
+            if message.key() == key
+        ]
+
+    def published_scorecards(self) -> list[PublishedScorecard]:
+        """Give every published scorecard, by id and version."""
+        topic = full_name("scorecards", self._prefix)
+        end = self._ends(topic, 0)[1]
+        if end != self._published_end:
+            for message in self._records(topic, 0):
+                if message.value() is not None:
+                    one = PublishedScorecard(**codec.decode("scorecards", message.value()))
+                    self._published.setdefault((one.id, one.version), one)  # the first stands
+            self._published_end = end
+        return [self._published[named] for named in sorted(self._published)]
+
+    def close(self) -> None:
+        """Leave nothing running."""
+        self._consumer.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, _: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def _state(self, citizen_id: str) -> bytes | None:
+        key = citizen_id.encode()
+        return self._latest("citizens-changelog", citizen_id, key).get(key)
+
+    def _ledger(self, citizen_id: str, since: int) -> tuple[Entry, ...]:
+        found = self._latest("ledger-changelog", citizen_id, codec.pack(citizen_id, since))
+        entries = []
+        for key in sorted(found):
+            kind, source, event_id = (part.decode() for part in codec.unpack(key)[2:])
+            values = codec.decode_state("entry", found[key])
+            entries.append(Entry(kind, source, event_id, values))
+        return tuple(entries)
+
+    def _latest(self, topic: str, citizen_id: str, start: bytes) -> dict[bytes, bytes]:
+        """Give the last value of every key that begins so; a tombstone ends one."""
+        found: dict[bytes, bytes] = {}
+        for message in self._partition_of(topic, citizen_id):
+            key = message.key()
+            if key is None or not key.startswith(start):
+                continue
+            if (value := message.value()) is None:
+                found.pop(key, None)
+            else:
+                found[key] = value
+        return found
+
+    def _partition_of(self, topic: str, citizen_id: str) -> Iterator[Message]:
+        name = full_name(topic, self._prefix)
+        if name not in self._partitions:
+            self._partitions = self._connection.topics(self._consumer)
+        if name not in self._partitions:
+            raise self._connection.missing(name)
+        return self._records(name, partition_of(citizen_id, self._partitions[name]))
+
+    def _records(self, topic: str, partition: int) -> Iterator[Message]:
+        start, end = self._ends(topic, partition)
+        if start >= end:
+            return
+        self._consumer.assign([TopicPartition(topic, partition, start)])
+        try:
+            while True:
+                messages = self._connection.take(self._consumer, ANSWER_WITHIN)
+                if not messages:
+                    raise self._connection.unreachable()
+                for message in messages:
+                    if message.error() is None:
+                        yield message
+                    if message.error() is not None or message.offset() >= end - 1:
+                        return
+        finally:
+            self._consumer.unassign()
+
+    def _ends(self, topic: str, partition: int) -> tuple[int, int]:
+        """First offset, and the one after the last that is committed."""
+        try:
+            start, end = self._consumer.get_watermark_offsets(
+                TopicPartition(topic, partition), timeout=ANSWER_WITHIN, cached=False
+            )
+        except KafkaException as failed:
+            raise self._connection.told(failed.args[0], topic) from failed
+        return start, end
+
