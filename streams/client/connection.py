@@ -107,7 +107,6 @@ class Connection:
             self._last_error = sentence(error)
 
 
-
 _AT_ONCE = 500  # records
 _MISSING = frozenset(
     {

@@ -81,9 +81,7 @@ def to_publish(
 
 def _hold_to_rules(new: Scorecard, others: Iterable[PublishedScorecard], now: int) -> None:
     """Compare with the versions that are not shadows: a shadow is never in force."""
-    versions = [
-        other for each in others if (other := _read(each.document)) and not other.shadow
-    ]
+    versions = [other for each in others if (other := _read(each.document)) and not other.shadow]
     for other in versions:
         if (new.version - other.version) * (new.effective_from - other.effective_from) < 0:
             raise BadData(

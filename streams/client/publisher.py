@@ -291,9 +291,7 @@ class Publisher:
 
     def _published(self) -> list[PublishedScorecard]:
         if self._reader is None:
-            self._reader = Reader(
-                self._connection.brokers, prefix=self._prefix, kafka=self._kafka
-            )
+            self._reader = Reader(self._connection.brokers, prefix=self._prefix, kafka=self._kafka)
         return self._reader.published_scorecards()
 
     def _send(

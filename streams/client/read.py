@@ -188,4 +188,3 @@ class Reader:
         except KafkaException as failed:
             raise self._connection.told(failed.args[0], topic) from failed
         return start, end
-

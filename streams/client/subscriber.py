@@ -96,7 +96,8 @@ class Subscriber(Generic[T]):
         """
         if group is not None and positions is not None:
             raise BadUsage(
-                "Positions and a group were both given", next_step="Give one: a group keeps its own."
+                "Positions and a group were both given",
+                next_step="Give one: a group keeps its own.",
             )
         self.unreadable = 0
         self._connection = Connection(brokers, kafka)
