@@ -1,8 +1,8 @@
 """What producers and consumers import; needs neither Faust nor RocksDB. README.md shows how."""
 
-from streams.client.change import Cause, Change, Contribution, SharedScore
+from streams.client.change import Cause, Change, Contribution, Score, SharedScore
 from streams.client.publisher import About, AsyncPublisher, Grant, Publisher, Share
-from streams.client.read import Entry, Reader, Stored
+from streams.client.read import Reader, Stored
 from streams.client.subscriber import Subscriber
 from streams.errors import BadData, BadUsage, PlainscoreError, Unreachable
 
@@ -14,11 +14,11 @@ __all__ = [
     "Cause",
     "Change",
     "Contribution",
-    "Entry",
     "Grant",
     "PlainscoreError",
     "Publisher",
     "Reader",
+    "Score",
     "Share",
     "SharedScore",
     "Stored",

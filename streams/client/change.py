@@ -1,4 +1,4 @@
-"""What consumers receive: a change of a score, and what a share shows of one."""
+"""What consumers receive: a change of a score, the latest score, what a share shows of one."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -53,6 +53,25 @@ class Change:
             "reasons": tuple(values["reasons"]),
         }
         return cls(**{**values, **made})
+
+
+@dataclass(frozen=True)
+class Score:
+    """A record of scores: a citizen's latest score; `perks` are ids, as_of in ms since 1970 UTC."""
+
+    citizen_id: str
+    scorecard: str
+    version: int
+    score: int
+    tier: str
+    perks: tuple[str, ...]
+    sequence: int
+    as_of: int
+
+    @classmethod
+    def of(cls, values: Mapping[str, Any]) -> "Score":
+        """Make it of a decoded record."""
+        return cls(**{**values, "perks": tuple(values["perks"])})
 
 
 @dataclass(frozen=True)

@@ -3,10 +3,10 @@
 import asyncio
 import secrets
 import time
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Callable, Coroutine, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
-from functools import wraps
+from functools import update_wrapper
 from types import TracebackType
 from typing import Any, Concatenate, ParamSpec, Self, TypedDict, TypeVar
 
@@ -230,7 +230,7 @@ class Publisher:
         _judge("ticks", shape, None)
         value = codec.encode("ticks", shape)
         for partition in range(self._count("ticks")):
-            self._produce("ticks", partition, None, value, None, ())
+            self._produce("ticks", partition, None, value)
         self.flush()
 
     def publish_scorecard(self, text: str) -> bool:
@@ -245,7 +245,7 @@ class Publisher:
             return False
         value = codec.encode("scorecards", new.values())
         key = codec.pack(new.id, new.version)
-        self._produce("scorecards", 0, key, value, None, ())
+        self._produce("scorecards", 0, key, value)
         self.flush()
         to_publish(self._published(), text, _now())  # raises if another text was there first
         return True
@@ -308,7 +308,8 @@ class Publisher:
         elif not self._gate_open:
             self.flush()
         partition = partition_of(citizen_id, self._count(topic))
-        self._produce(topic, partition, citizen_id.encode(), value, timestamp_ms, headers)
+        key = citizen_id.encode()
+        self._produce(topic, partition, key, value, timestamp_ms=timestamp_ms, headers=headers)
 
     def _produce(
         self,
@@ -316,8 +317,9 @@ class Publisher:
         partition: int,
         key: bytes | None,
         value: bytes | None,
-        timestamp_ms: int | None,
-        headers: Sequence[tuple[str, bytes]],
+        *,
+        timestamp_ms: int | None = None,
+        headers: Sequence[tuple[str, bytes]] = (),
     ) -> None:
         name = full_name(topic, self._prefix)
         while True:
@@ -399,11 +401,11 @@ R = TypeVar("R")
 
 def _awaited(
     method: Callable[Concatenate[Publisher, P], R],
-) -> Callable[Concatenate["AsyncPublisher", P], Awaitable[R]]:
-    @wraps(method)
-    async def call(self: "AsyncPublisher", *args: P.args, **kwargs: P.kwargs) -> R:
+) -> Callable[Concatenate["AsyncPublisher", P], Coroutine[Any, Any, R]]:
+    async def call(self: "AsyncPublisher", /, *args: P.args, **kwargs: P.kwargs) -> R:
         return await self._run(lambda: method(self._opened(), *args, **kwargs))
 
+    update_wrapper(call, method)
     return call
 
 

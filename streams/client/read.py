@@ -3,14 +3,17 @@
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from types import TracebackType
-from typing import Any, Self
+from typing import Self
 
 from confluent_kafka import Consumer, KafkaException, Message, TopicPartition
 
 from streams import codec
-from streams.client.change import Change
+from streams.client.change import Change, Score
 from streams.client.connection import ANSWER_WITHIN, Connection
 from streams.client.published import PublishedScorecard
+from streams.scoring.citizen import Citizen
+from streams.scoring.recount import EventRef, Ledger
+from streams.state import read_citizen, read_entry
 from streams.topics import full_name, partition_of
 
 _SETTINGS = {
@@ -25,22 +28,12 @@ _AGAIN = 5  # times that a citizen is read again because it changed meanwhile
 
 
 @dataclass(frozen=True)
-class Entry:
-    """One event of a ledger, as stored: `values` are those of schemas/state/entry.avsc."""
-
-    kind: str
-    source: str
-    event_id: str
-    values: Mapping[str, Any]
-
-
-@dataclass(frozen=True)
 class Stored:
-    """All that is stored of a citizen: state, the ledger of its present life, latest scores."""
+    """All that is stored of a citizen: state, the ledger of the present life, latest scores."""
 
-    state: Mapping[str, Any]
-    ledger: tuple[Entry, ...]
-    scores: tuple[Mapping[str, Any], ...]
+    citizen: Citizen
+    ledger: Ledger
+    scores: tuple[Score, ...]
 
 
 class Reader:
@@ -62,20 +55,20 @@ class Reader:
         self._published: dict[tuple[str, int], PublishedScorecard] = {}
         self._published_end = -1
 
-    def citizen_state(self, citizen_id: str) -> Mapping[str, Any] | None:
-        """Give a citizen's state (schemas/state/citizen.avsc); None: no consent, nothing stored."""
+    def citizen_state(self, citizen_id: str) -> Citizen | None:
+        """Give a citizen's state; None: no consent, nothing stored."""
         value = self._state(citizen_id)
-        return None if value is None else codec.decode_state("citizen", value)
+        return None if value is None else read_citizen(citizen_id, value)
 
-    def citizen_scores(self, citizen_id: str) -> list[Mapping[str, Any]]:
-        """Give a citizen's latest records of the topic scores, by scorecard."""
+    def citizen_scores(self, citizen_id: str) -> list[Score]:
+        """Give a citizen's latest scores, by scorecard."""
         found = self._latest("scores", citizen_id, codec.pack(citizen_id))
-        return [codec.decode("scores", found[key]) for key in sorted(found)]
+        return [Score.of(codec.decode("scores", found[key])) for key in sorted(found)]
 
-    def citizen_ledger(self, citizen_id: str) -> list[Entry]:
-        """Give the ledger of a citizen's present life, by kind, source and id; no consent: empty."""
+    def citizen_ledger(self, citizen_id: str) -> Ledger:
+        """Give the ledger of a citizen's present life; no consent: an empty one."""
         stored = self.citizen(citizen_id)
-        return list(stored.ledger) if stored else []
+        return stored.ledger if stored else {}
 
     def citizen(self, citizen_id: str) -> Stored | None:
         """Give state, ledger and scores that belong together; None: no consent, nothing stored.
@@ -86,13 +79,13 @@ class Reader:
         for _ in range(_AGAIN):
             if state is None:
                 return None
-            values = codec.decode_state("citizen", state)
-            ledger = self._ledger(citizen_id, values["since"])
+            citizen = read_citizen(citizen_id, state)
+            ledger = self._ledger(citizen_id, citizen.since)
             scores = tuple(self.citizen_scores(citizen_id))
             before, state = state, self._state(citizen_id)
             if state == before:
                 break
-        return Stored(values, ledger, scores)
+        return Stored(citizen, ledger, scores)
 
     def citizen_changes(self, citizen_id: str) -> list[Change]:
         """Give a citizen's changes that the topic score-changes still holds, oldest first."""
@@ -131,14 +124,12 @@ class Reader:
         key = citizen_id.encode()
         return self._latest("citizens-changelog", citizen_id, key).get(key)
 
-    def _ledger(self, citizen_id: str, since: int) -> tuple[Entry, ...]:
+    def _ledger(self, citizen_id: str, since: int) -> Ledger:
         found = self._latest("ledger-changelog", citizen_id, codec.pack(citizen_id, since))
-        entries = []
-        for key in sorted(found):
-            kind, source, event_id = (part.decode() for part in codec.unpack(key)[2:])
-            values = codec.decode_state("entry", found[key])
-            entries.append(Entry(kind, source, event_id, values))
-        return tuple(entries)
+        return {
+            EventRef(*(part.decode() for part in codec.unpack(key)[2:])): read_entry(found[key])
+            for key in sorted(found)
+        }
 
     def _latest(self, topic: str, citizen_id: str, start: bytes) -> dict[bytes, bytes]:
         """Give the last value of every key that begins so; a tombstone ends one."""
@@ -174,7 +165,7 @@ class Reader:
                 for message in messages:
                     if message.error() is None:
                         yield message
-                    if message.error() is not None or message.offset() >= end - 1:
+                    if message.error() is not None or (message.offset() or 0) >= end - 1:
                         return
         finally:
             self._consumer.unassign()

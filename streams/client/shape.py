@@ -31,7 +31,7 @@ def shaped(topic: str, values: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def own_id(topic: str) -> str:
-    """Name the field by which a topic's records are told apart. Raises BadUsage for other topics."""
+    """Name the field by which a topic's records are told apart. BadUsage: they have none."""
     if TOPICS[topic].role == "event":
         return "event_id"
     if topic not in _OWN_IDS:

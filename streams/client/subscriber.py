@@ -103,9 +103,8 @@ class Subscriber(Generic[T]):
         self._connection = Connection(brokers, kafka)
         topic = "score-changes" if audience is None else audience_topic(audience).name
         self._topic, self._full_name = topic, full_name(topic, prefix)
-        self._make = cast(
-            Callable[[Mapping[str, Any]], T], Change.of if audience is None else SharedScore.of
-        )
+        make: Any = Change.of if audience is None else SharedScore.of
+        self._make: Callable[[Mapping[str, Any]], T] = make
         self._citizen = citizen
         self._key = None if citizen is None else citizen.encode()
         self._from: From = from_
@@ -205,8 +204,9 @@ class Subscriber(Generic[T]):
     def _next(self) -> T | None:
         while self._arrived:
             message = self._arrived.popleft()
-            self._positions[message.partition()] = message.offset() + 1
-            self._not_stored.add(message.partition())
+            partition = message.partition() or 0
+            self._positions[partition] = (message.offset() or 0) + 1
+            self._not_stored.add(partition)
             if self._key is not None and message.key() != self._key:
                 continue
             change = self._read(message)
