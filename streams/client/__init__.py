@@ -1,5 +1,6 @@
 """What producers and consumers import; needs neither Faust nor RocksDB. README.md shows how."""
 
+from streams.client import admin
 from streams.client.change import Cause, Change, Contribution, Score, SharedScore
 from streams.client.publisher import About, AsyncPublisher, Grant, Publisher, Share
 from streams.client.read import Reader, Stored
@@ -24,4 +25,5 @@ __all__ = [
     "Stored",
     "Subscriber",
     "Unreachable",
+    "admin",
 ]

@@ -3,6 +3,7 @@
 from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass
+from time import monotonic, sleep
 from typing import Any
 
 from confluent_kafka import KafkaError, KafkaException
@@ -16,7 +17,7 @@ from confluent_kafka.admin import (  # type: ignore[attr-defined]  # it exports 
 )
 
 from streams.client.connection import ANSWER_WITHIN, Connection, sentence
-from streams.errors import BadUsage, PlainscoreError
+from streams.errors import BadUsage, PlainscoreError, Unreachable
 from streams.topics import TOPICS, Topic, audience_topic, full_name
 
 
@@ -61,7 +62,8 @@ def apply(
 ) -> list[Difference]:
     """Create the topics that are missing, alter settings that differ, and say what was done.
 
-    Raises BadUsage, with nothing changed, if a topic has another number of partitions.
+    Returns when every client sees it so. Raises BadUsage, with nothing changed, if a topic has
+    another number of partitions.
     """
     connection = Connection(brokers, kafka)
     wanted = _wanted(prefix, audiences)
@@ -79,6 +81,16 @@ def apply(
     missing = [each.topic for each in differences if each.setting == "topic"]
     _create(connection, admin, {name: wanted[name] for name in missing}, partitions, replication)
     _alter(connection, admin, [each for each in differences if each.setting != "topic"])
+    until = monotonic() + ANSWER_WITHIN
+    while left := _differences(connection, admin, wanted, partitions):
+        if monotonic() > until:
+            raise Unreachable(
+                f"Kafka took the changes and does not show them: {left[0].setting} of"
+                f" {left[0].topic} is {left[0].found}",
+                where=f"brokers {brokers}",
+                next_step="See whether the brokers are well, and apply again.",
+            )
+        sleep(0.05)
     return differences
 
 

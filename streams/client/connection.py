@@ -1,11 +1,12 @@
 """How every client reaches the brokers, and what it says when it cannot."""
 
 import logging
+import re
 import time
 from collections.abc import Callable, Mapping
 from typing import Any, Protocol, TypeVar
 
-from confluent_kafka import Consumer, KafkaError, KafkaException, Message
+from confluent_kafka import Consumer, KafkaError, KafkaException, Message, TopicPartition
 
 from streams.errors import BadUsage, PlainscoreError, Unreachable
 
@@ -80,6 +81,26 @@ class Connection:
             raise self.told(error, message.topic() or "")
         return False
 
+    def ends(self, consumer: Consumer, topic: str, partition: int) -> tuple[int, int]:
+        """Give a partition's first offset and its end (of what is committed, if it reads only that).
+
+        A topic that was just created, or a leader that just died, is asked again for about 10 s.
+        """
+        place = TopicPartition(topic, partition)
+        until = time.monotonic() + ANSWER_WITHIN
+        while True:
+            try:
+                start, end = consumer.get_watermark_offsets(
+                    place, timeout=ANSWER_WITHIN, cached=False
+                )
+            except KafkaException as failed:
+                error = failed.args[0]
+                if error.code() in _FINAL or time.monotonic() > until:
+                    raise self.told(error, topic) from failed
+                consumer.poll(0.05)
+            else:
+                return start, end
+
     def told(self, error: KafkaError, topic: str) -> PlainscoreError:
         """Say what Kafka answered about a topic."""
         return self.missing(topic) if error.code() in _MISSING else self.unreachable(error)
@@ -123,6 +144,7 @@ _FINAL = _MISSING | {
 
 
 def sentence(failed: BaseException | KafkaError) -> str:
-    """librdkafka's own words for an error, without its codes."""
+    """librdkafka's own words for an error, without codes and states."""
     error = failed.args[0] if isinstance(failed, KafkaException) else failed
-    return error.str() if isinstance(error, KafkaError) else str(error)
+    words = error.str() if isinstance(error, KafkaError) else str(error)
+    return re.sub(r" \(after \d+ms in state [A-Z_]+[^)]*\)", "", words)

@@ -364,8 +364,7 @@ class Publisher:
             raise error
 
     def _loss(self, count: int, error: KafkaError) -> PlainscoreError:
-        what = f"{count:,} {'record was' if count == 1 else 'records were'} not delivered"
-        what = f"{what}: {sentence(error)}"
+        what = f"{_counted(count, 'was', 'were')} not delivered: {sentence(error)}"
         where = f"brokers {self._connection.brokers}"
         if error.code() in _REFUSALS:
             return BadData(what, where=where, next_step="Mend what Kafka refuses and send again.")
@@ -378,7 +377,7 @@ class Publisher:
 
     def _unacknowledged(self, count: int) -> Unreachable:
         return Unreachable(
-            f"{count:,} records are not acknowledged yet",
+            f"{_counted(count, 'is', 'are')} not acknowledged yet",
             where=f"brokers {self._connection.brokers}",
             next_step="Flush again, or see whether the broker is well.",
         )
@@ -483,6 +482,10 @@ def _with_id(topic: str, values: Mapping[str, Any]) -> dict[str, Any]:
     shape = shaped(topic, {**values, field: ""})
     shape[field] = natural_id(topic, shape)
     return shape
+
+
+def _counted(count: int, one: str, more: str) -> str:
+    return f"1 record {one}" if count == 1 else f"{count:,} records {more}"
 
 
 def _or_now(moment: Moment | None) -> Moment:

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from types import TracebackType
 from typing import Self
 
-from confluent_kafka import Consumer, KafkaException, Message, TopicPartition
+from confluent_kafka import Consumer, Message, TopicPartition
 
 from streams import codec
 from streams.client.change import Change, Score
@@ -99,7 +99,7 @@ class Reader:
     def published_scorecards(self) -> list[PublishedScorecard]:
         """Give every published scorecard, by id and version."""
         topic = full_name("scorecards", self._prefix)
-        end = self._ends(topic, 0)[1]
+        end = self._connection.ends(self._consumer, topic, 0)[1]
         if end != self._published_end:
             for message in self._records(topic, 0):
                 if message.value() is not None:
@@ -153,7 +153,7 @@ class Reader:
         return self._records(name, partition_of(citizen_id, self._partitions[name]))
 
     def _records(self, topic: str, partition: int) -> Iterator[Message]:
-        start, end = self._ends(topic, partition)
+        start, end = self._connection.ends(self._consumer, topic, partition)
         if start >= end:
             return
         self._consumer.assign([TopicPartition(topic, partition, start)])
@@ -169,13 +169,3 @@ class Reader:
                         return
         finally:
             self._consumer.unassign()
-
-    def _ends(self, topic: str, partition: int) -> tuple[int, int]:
-        """First offset, and the one after the last that is committed."""
-        try:
-            start, end = self._consumer.get_watermark_offsets(
-                TopicPartition(topic, partition), timeout=ANSWER_WITHIN, cached=False
-            )
-        except KafkaException as failed:
-            raise self._connection.told(failed.args[0], topic) from failed
-        return start, end

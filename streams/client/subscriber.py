@@ -13,7 +13,7 @@ from confluent_kafka import Consumer, KafkaException, Message, TopicPartition
 
 from streams import codec
 from streams.client.change import Change, SharedScore
-from streams.client.connection import ANSWER_WITHIN, LOG, Connection
+from streams.client.connection import LOG, Connection
 from streams.errors import BadUsage
 from streams.topics import audience_topic, full_name, partition_of
 
@@ -280,10 +280,7 @@ class Subscriber(Generic[T]):
         """Settle now where "end" is, so that `positions` is whole from the start."""
         place = TopicPartition(self._full_name, partition)
         if partition not in self._positions:
-            try:
-                start, end = consumer.get_watermark_offsets(place, timeout=ANSWER_WITHIN)
-            except KafkaException as failed:
-                raise self._connection.told(failed.args[0], self._full_name) from failed
+            start, end = self._connection.ends(consumer, self._full_name, partition)
             self._positions[partition] = end if self._from == "end" else start
         place.offset = self._positions[partition]
         return place
