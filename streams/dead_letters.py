@@ -64,8 +64,6 @@ REASONS: dict[str, str] = {
     "check whether seconds were sent.",
     "too_late": "A time lies more than a day after the time of sending. "
     "Check the clock and the time zone of the sender, and whether microseconds were sent.",
-    "date_out_of_range": "A day lies before 1900 or after 2199. Dates are days since 1970: "
-    "check whether another count of days was sent.",
     # ---- disputes and corrections
     "unknown_kind": "The record names a kind of event that does not exist here. "
     "Use purchases, fines or payments.",

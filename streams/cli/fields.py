@@ -2,11 +2,11 @@
 
 import json
 from collections.abc import Mapping
-from datetime import UTC, date, datetime
+from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal, InvalidOperation
 from typing import Any
 
-from streams.cli.show import DECIMALS
+from streams.cli.show import DECIMALS, when
 from streams.codec import schema
 from streams.errors import BadData, BadUsage
 
@@ -189,3 +189,27 @@ def _moments(type_: Any, value: Any, name: str) -> Any:
 def _shown(text: str) -> str:
     shown = repr(text)
     return shown if len(shown) <= 60 else shown[:57] + "..."
+
+
+def readable(type_: Any, values: Any) -> Any:
+    """Make values as the codec gives them fit for people: times and dates in ISO 8601, UTC."""
+    type_ = _present(type_)
+    if values is None or not isinstance(type_, dict):
+        return values
+    if type_.get("logicalType") == "timestamp-millis":
+        return when(values)
+    if type_.get("logicalType") == "date":
+        return calendar(values)
+    if type_["type"] == "array":
+        return [readable(type_["items"], item) for item in values]
+    if type_["type"] == "record":
+        return {f["name"]: readable(f["type"], values.get(f["name"])) for f in type_["fields"]}
+    return values
+
+
+def calendar(days: int) -> str:
+    """Days since 1970 as a date; the number itself if no calendar holds it."""
+    try:
+        return (date(1970, 1, 1) + timedelta(days)).isoformat()
+    except OverflowError:
+        return str(days)
