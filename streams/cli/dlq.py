@@ -1,7 +1,7 @@
 """`plainscore dlq`: the records that were refused: which, why, and how to send them again."""
 
 from collections.abc import Iterator
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -11,10 +11,13 @@ from streams.dead_letters import DeadLetter
 from streams.errors import BadData, BadUsage
 from streams.record import Record
 
+if TYPE_CHECKING:
+    from streams.cli.records import Records
+
 dlq = typer.Typer(no_args_is_help=True, help="Records that were refused: list, show, send again.")
 
 MASK = "•••"
-GATE = {"consents": "grants", "shares": "shares"}  # the last record of a key is in force
+GATE = ("consents", "shares")  # the last record of a key is in force
 
 Reason = Annotated[str | None, typer.Option(help="Only this reason.")]
 From = Annotated[str | None, typer.Option("--topic", help="Only what came from this topic.")]
@@ -147,7 +150,7 @@ def _letters(reason: str | None, topic: str | None) -> list[DeadLetter]:
         return list(_read(records, reason, topic))
 
 
-def _read(records: Any, reason: str | None, topic: str | None) -> Iterator[DeadLetter]:
+def _read(records: "Records", reason: str | None, topic: str | None) -> Iterator[DeadLetter]:
     if reason is not None and reason not in dead_letters.REASONS:
         raise BadUsage(
             f"There is no reason {reason!r}",
@@ -171,12 +174,12 @@ def _letter(name: str) -> DeadLetter:
         return _find(records, name)
 
 
-def _find(records: Any, name: str) -> DeadLetter:
+def _find(records: "Records", name: str) -> DeadLetter:
     partition, dash, offset = name.partition("-")
     if not (dash and partition.isdigit() and offset.isdigit()):
         raise BadUsage(
             f"{name!r} names no dead letter",
-            next_step="Take PARTITION-OFFSET from the column `letter` of `plainscore dlq ls --each`.",
+            next_step="Take PARTITION-OFFSET from the column `letter` of `plainscore dlq ls`.",
         )
     if int(partition) < records.partitions("dead-letters"):
         for record in records.read("dead-letters", int(partition), int(offset), 1):
@@ -247,29 +250,37 @@ def _bytes(value: bytes | None, shown: bool) -> str | None:
 # ---- whether they would pass now
 
 
-def _obstacle(records: Any, refused: Record) -> str | None:
+def _obstacle(records: "Records", refused: Record) -> str | None:
     """Why a record would be refused again, or must not be sent again; None: nothing known."""
-    from streams import validity
-    from streams.codec import Undecodable, decode
     from streams.topics import INPUTS
 
     if refused.topic not in INPUTS:
         return "it does not say which topic it came from"
     if refused.value is None and refused.topic not in GATE:
-        return "null_value"
+        return "refused again: null_value"
+    reason = None if refused.value is None else _refusal(refused)
+    if reason is not None:
+        return f"refused again: {reason}"
+    if refused.topic in GATE and refused.key is not None:
+        newest = records.latest(refused.topic, refused.key)
+        if newest is not None and newest.timestamp >= refused.timestamp:
+            return "left: a newer one is in force, which this would undo"
+    return None
+
+
+def _refusal(refused: Record) -> str | None:
+    """The reason for which the worker's own checks would refuse it now."""
+    from streams import validity
+    from streams.codec import Undecodable, decode
+
     try:
-        values = None if refused.value is None else decode(refused.topic, refused.value)
+        values = decode(refused.topic, refused.value)
     except Undecodable as error:
         return error.reason
-    if values is not None:
-        found = validity.problem(refused.topic, values, refused.timestamp)
-        if found is not None:
-            return found[0]
-        citizen = values.get("citizen_id")
-        if refused.key is not None and citizen is not None and citizen.encode() != refused.key:
-            return "key_mismatch"
-    if refused.topic in GATE and refused.key is not None:
-        newest = records.latest(refused.topic, refused.key.decode("utf-8", "replace"))
-        if newest is not None and newest.timestamp >= refused.timestamp:
-            return "a newer one is in force, and this would put the old one in its place"
+    problem = validity.problem(refused.topic, values, refused.timestamp)
+    if problem is not None:
+        return problem[0]
+    citizen = values.get("citizen_id")
+    if citizen is not None and refused.key is not None and citizen.encode() != refused.key:
+        return "key_mismatch"
     return None

@@ -2,7 +2,6 @@
 
 import os
 import shutil
-import time
 from collections.abc import Callable
 from importlib.util import find_spec
 from typing import NamedTuple
@@ -13,6 +12,7 @@ from streams import settings
 from streams.cli import failures, show
 from streams.settings import Settings
 
+CLOCK_APART = 60  # seconds that two clocks may differ
 LEAST_SPACE = 1 << 30  # bytes
 
 
@@ -108,11 +108,35 @@ def _topics(chosen: Settings) -> Finding:
 
 
 def _clock(chosen: Settings) -> Finding:
-    """Compare with the broker's clock, by the newest record that the broker stamped."""
-    now = time.gmtime()
-    if now.tm_year < 2025:
-        return Finding("clock", False, f"it says {now.tm_year}", "Set this machine's clock.")
-    return Finding("clock", True, show.when(show.now()) or "")
+    """Hold this clock against the newest tick, and say when that was."""
+    from streams.cli.records import Records
+
+    with Records(chosen) as records:
+        end = records.ends("ticks")[0]
+        newest = list(records.read("ticks", 0, end - 1)) if end else []
+    if not newest:
+        return Finding(
+            "clock",
+            False,
+            f"{show.when(show.now())}, and nothing ticks: no score ages",
+            "Run `plainscore tick --hourly`, or a worker that ticks.",
+        )
+    ago = (show.now() - newest[-1].timestamp) // 1000
+    if ago < -CLOCK_APART:
+        return Finding(
+            "clock",
+            False,
+            f"{-ago} s behind whoever sent the last tick",
+            "Set this machine's clock, or theirs.",
+        )
+    if ago > 2 * 60 * chosen.tick_minutes:
+        return Finding(
+            "clock",
+            False,
+            f"the last tick was {ago // 60} minutes ago: scores age late",
+            "See that `plainscore tick --hourly` runs.",
+        )
+    return Finding("clock", True, f"{show.when(show.now())}, the last tick {ago} s ago")
 
 
 def _schemas(chosen: Settings) -> Finding:

@@ -5,12 +5,12 @@ from collections.abc import Iterator, Mapping
 from types import TracebackType
 from typing import Self
 
-from confluent_kafka import OFFSET_BEGINNING, Consumer, KafkaException, TopicPartition
+from confluent_kafka import OFFSET_BEGINNING, Consumer, KafkaException, Message, TopicPartition
 
 from streams.client.connection import ANSWER_WITHIN, Connection
 from streams.record import Record
 from streams.settings import Settings
-from streams.topics import full_name, partition_of
+from streams.topics import full_name, murmur2
 
 _SETTINGS = {
     "group.id": "plainscore-reader",  # demanded by librdkafka; never joined
@@ -81,7 +81,7 @@ class Records:
                         message.timestamp()[1],
                         message.key(),
                         message.value(),
-                        tuple(message.headers() or ()),
+                        _headers(message),
                     )
                     if offset == end - 1:
                         return
@@ -93,11 +93,10 @@ class Records:
         for partition in range(self.partitions(topic)):
             yield from self.read(topic, partition)
 
-    def latest(self, topic: str, citizen_id: str) -> Record | None:
-        """The last record of a citizen in a compacted topic; None: there is none, or it ended."""
+    def latest(self, topic: str, key: bytes) -> Record | None:
+        """The last record of a key in a compacted topic; None: there is none, or it ended."""
         found = None
-        key = citizen_id.encode()
-        for record in self.read(topic, partition_of(citizen_id, self.partitions(topic))):
+        for record in self.read(topic, place_of(key, self.partitions(topic))):
             if record.key == key:
                 found = record
         return found if found is not None and found.value is not None else None
@@ -109,8 +108,8 @@ class Records:
         until = time.monotonic() + within
         places = dict(ends)
         while time.monotonic() < until:
-            for partition in places:
-                for record in self.read(topic, partition, places[partition]):
+            for partition, place in list(places.items()):
+                for record in self.read(topic, partition, place):
                     places[partition] = record.offset + 1
                     if record.key == key:
                         return record
@@ -127,3 +126,16 @@ class Records:
         except KafkaException as failed:
             raise self._connection.told(failed.args[0], full_name(topic, self._prefix)) from failed
         return first, end
+
+
+def place_of(key: bytes, partitions: int) -> int:
+    """The partition of a key, as Kafka's Java client places it."""
+    return (murmur2(key) & 0x7FFF_FFFF) % partitions
+
+
+def _headers(message: Message) -> tuple[tuple[str, bytes | None], ...]:
+    found = message.headers() or []
+    pairs = found.items() if isinstance(found, dict) else found
+    return tuple(
+        (name, value.encode() if isinstance(value, str) else value) for name, value in pairs
+    )

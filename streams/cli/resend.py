@@ -4,12 +4,13 @@ from collections.abc import Sequence
 
 from confluent_kafka import KafkaError, Message, Producer
 
+from streams.cli.records import place_of
 from streams.client.connection import Connection, sentence
 from streams.errors import Unreachable
 from streams.process import MOVED
 from streams.record import Record
 from streams.settings import Settings
-from streams.topics import full_name, murmur2
+from streams.topics import full_name
 
 WITHIN = 65.0  # seconds for all of them
 
@@ -57,4 +58,4 @@ def _place(record: Record, partitions: int) -> int:
     """The partition of the key's citizen; a record without a key goes where it was."""
     if record.key is None:
         return record.partition % partitions
-    return (murmur2(record.key) & 0x7FFF_FFFF) % partitions
+    return place_of(record.key, partitions)

@@ -1,18 +1,19 @@
 """What a citizen decides: consent, share, dispute, erase; and the source's corrections."""
 
-from typing import TYPE_CHECKING, Annotated, Any
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Annotated, Any, NamedTuple, cast
 
 import typer
 
 from streams import settings
 from streams.cli import fields, show
 from streams.errors import BadData, BadUsage, Unreachable
-from streams.scoring.recount import Ledger
+from streams.scoring.recount import EventRef, Ledger
 from streams.settings import Settings
 
 if TYPE_CHECKING:
     from streams.cli.records import Records
-    from streams.client import Publisher
+    from streams.client import About, Grant, Publisher
 
 RECEIPT_WITHIN = 60.0  # seconds that erase waits for a receipt
 
@@ -133,6 +134,7 @@ def erase(
 def open_dispute(
     citizen: Citizen,
     event_id: Annotated[str, typer.Argument(help="The event's id.")],
+    *,
     statement: Annotated[str, typer.Option(help="Your own words, up to 500 characters.")] = "",
     kind: Annotated[str | None, typer.Option(help="If several events have this id.")] = None,
     source: Annotated[str | None, typer.Option(help="If several events have this id.")] = None,
@@ -140,7 +142,7 @@ def open_dispute(
 ) -> None:
     """Open a dispute about an event: it stops counting at once, until decided."""
     chosen = settings.load()
-    about = _about(chosen, citizen, event_id, kind, source, at)
+    about = _about(chosen, citizen, event_id, Told(kind, source, at))
     with _publisher(chosen) as publisher:
         dispute_id = publisher.dispute(citizen, about, statement=statement)
     show.result({"dispute_id": dispute_id, "about": _readable_about(about)})
@@ -153,6 +155,7 @@ def _decide(action: str, words: str) -> None:
     def step(
         citizen: Citizen,
         dispute_id: Annotated[str, typer.Argument(help="What opening it gave.")],
+        *,
         event_id: Annotated[str | None, typer.Option(help="If the dispute is not stored.")] = None,
         kind: Annotated[str | None, typer.Option(help="If the dispute is not stored.")] = None,
         source: Annotated[str | None, typer.Option(help="If the dispute is not stored.")] = None,
@@ -162,7 +165,7 @@ def _decide(action: str, words: str) -> None:
         if event_id is None:
             about = _disputed(chosen, citizen, dispute_id)
         else:
-            about = _about(chosen, citizen, event_id, kind, source, at)
+            about = _about(chosen, citizen, event_id, Told(kind, source, at))
         with _publisher(chosen) as publisher:
             publisher.dispute(citizen, about, action=action, dispute_id=dispute_id)
         show.result({"dispute_id": dispute_id, "action": action, "about": _readable_about(about)})
@@ -198,7 +201,7 @@ def correct(
     fields.known("corrections", list(texts), "--set")
     replaced = fields.from_texts("corrections", texts)
     chosen = settings.load()
-    about = _about(chosen, citizen, event_id, kind, source, at)
+    about = _about(chosen, citizen, event_id, Told(kind, source, at))
     with _publisher(chosen) as publisher:
         correction_id = publisher.correct(citizen, about, None if retract else replaced)
     show.result({"correction_id": correction_id, "about": _readable_about(about)})
@@ -213,21 +216,21 @@ def _publisher(chosen: Settings) -> "Publisher":
     return Publisher(chosen.brokers, prefix=chosen.prefix, kafka=chosen.kafka)
 
 
-def _in_force(records: "Records", topic: str, citizen: str, list_: str) -> list[dict[str, Any]]:
+def _in_force(records: "Records", topic: str, citizen: str, list_: str) -> list[Any]:
     """The list that the citizen's last record of a compacted topic puts in force."""
     from streams.codec import Undecodable, decode
 
-    record = records.latest(topic, citizen)
+    record = records.latest(topic, citizen.encode())
     if record is None:
         return []
     try:
-        found: list[dict[str, Any]] = decode(topic, record.value)[list_]
+        found: list[Any] = decode(topic, record.value)[list_]
     except Undecodable:
         return []
     return found
 
 
-def _grant(text: str, before: list[dict[str, Any]]) -> dict[str, Any]:
+def _grant(text: str, before: list["Grant"]) -> "Grant":
     """Read SCORECARD:KIND,KIND[:FROM]."""
     scorecard, _, rest = text.partition(":")
     kinds, _, start = rest.partition(":")
@@ -241,23 +244,24 @@ def _grant(text: str, before: list[dict[str, Any]]) -> dict[str, Any]:
     if start:
         covers_from = fields.time(start, "the grant's FROM")
     else:
-        known = [each["covers_from"] for each in before if each["scorecard"] == scorecard]
-        covers_from = min(known) if known else show.now()
+        known = [cast(int, g["covers_from"]) for g in before if g["scorecard"] == scorecard]
+        covers_from = min(known, default=show.now())
     return {"scorecard": scorecard, "kinds": named, "covers_from": covers_from}
 
 
-def _about(
-    chosen: Settings,
-    citizen: str,
-    event_id: str,
-    kind: str | None,
-    source: str | None,
-    at: str | None,
-) -> dict[str, Any]:
-    """Name an event whole: from what was given, and the ledger for the rest."""
+class Told(NamedTuple):
+    """What a command was told of an event besides its id."""
+
+    kind: str | None
+    source: str | None
+    at: str | None
+
+
+def _about(chosen: Settings, citizen: str, event_id: str, told: Told) -> "About":
+    """Name an event whole: from what was told, and the ledger for the rest."""
+    kind, source, at = told
     if kind and source and at:
-        occurred_at = fields.time(at, "--at")
-        return {"kind": kind, "source": source, "event_id": event_id, "occurred_at": occurred_at}
+        return _named(EventRef(kind, source, event_id), fields.time(at, "--at"))
     found = [
         (event, entry.fact.occurred_at)
         for event, entry in _ledger(chosen, citizen).items()
@@ -276,15 +280,24 @@ def _about(
             else "See `plainscore export`, or name it whole: --kind, --source and --at.",
         )
     ((event, occurred_at),) = found
-    return {**event._asdict(), "occurred_at": fields.time(at, "--at") if at else occurred_at}
+    return _named(event, fields.time(at, "--at") if at else occurred_at)
 
 
-def _disputed(chosen: Settings, citizen: str, dispute_id: str) -> dict[str, Any]:
+def _named(event: EventRef, occurred_at: int) -> "About":
+    return {
+        "kind": event.kind,
+        "source": event.source,
+        "event_id": event.event_id,
+        "occurred_at": occurred_at,
+    }
+
+
+def _disputed(chosen: Settings, citizen: str, dispute_id: str) -> "About":
     """The event that a stored dispute is about."""
     for event, entry in _ledger(chosen, citizen).items():
         for stored_id, named in entry.disputes:
             if stored_id == dispute_id:
-                return {**event._asdict(), "occurred_at": named}
+                return _named(event, named)
     raise BadData(
         f"{citizen} has no stored dispute {dispute_id!r}",
         next_step="Name its event: --event-id, --kind, --source and --at.",
@@ -298,11 +311,11 @@ def _ledger(chosen: Settings, citizen: str) -> Ledger:
         return reader.citizen_ledger(citizen)
 
 
-def _readable_about(about: dict[str, Any]) -> dict[str, Any]:
-    return {**about, "occurred_at": show.when(about["occurred_at"])}
+def _readable_about(about: "About") -> dict[str, Any]:
+    return {**about, "occurred_at": show.when(cast(int, about["occurred_at"]))}
 
 
-def _show_list(topic: str, list_: str, found: list[dict[str, Any]], empty: str) -> None:
+def _show_list(topic: str, list_: str, found: Sequence[Any], empty: str) -> None:
     from streams.codec import schema
 
     (type_,) = (f["type"] for f in schema(topic)["fields"] if f["name"] == list_)

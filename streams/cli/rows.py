@@ -80,13 +80,13 @@ def rows(source: Source, form: str, mapped: Mapped) -> Iterator[Row]:
 
 def _ndjson(source: Source, mapped: Mapped) -> Iterator[Row]:
     constants = fields.from_texts(mapped.topic, mapped.constants)
-    renamed = {column: field for field, column in mapped.columns.items()}
+    renamed: dict[str, str] = {column: field for field, column in mapped.columns.items()}
 
     def fields_in(text: bytes) -> dict[str, Any]:
-        values = json.loads(text)
+        values: Any = json.loads(text)
         if not isinstance(values, dict):
             raise BadData("The line is JSON but not an object with fields")
-        named = {renamed.get(name, name): value for name, value in values.items()}
+        named = {renamed.get(str(name), str(name)): part for name, part in values.items()}
         return {**fields.from_json(mapped.topic, named), **constants}
 
     for number, text in enumerate(source, 1):

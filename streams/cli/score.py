@@ -17,6 +17,7 @@ from streams.settings import Settings
 if TYPE_CHECKING:
     from streams.client import Change, Reader, Stored
     from streams.scoring.citizen import Account
+    from streams.scoring.explain import Explanation
     from streams.scoring.ledger import Entry
     from streams.scoring.recount import EventRef
     from streams.scoring.scorecard import Scorecard
@@ -55,7 +56,7 @@ def score(citizen: Citizen) -> None:
 
 def explain(citizen: Citizen, scorecard: Only = None) -> None:
     """Explain a citizen's scores in words: every point, and where it comes from."""
-    from streams.scoring.score import contributions
+    from streams.scoring.explain import explain, in_words
 
     chosen = settings.load()
     with _reader(chosen) as reader:
@@ -63,25 +64,13 @@ def explain(citizen: Citizen, scorecard: Only = None) -> None:
         pages = _pages(reader, chosen)
     for account in _accounts(stored, scorecard):
         page = _page(pages, account)
-        reasons = {each.id: each.reason for each in page.characteristics}
-        told = {
-            "citizen": citizen,
-            "scorecard": page.id,
-            "version": page.version,
-            "score": account.score,
-            "tier": account.tier,
-            "as_of": show.when(stored.citizen.as_of),
-            "period_turns": show.when(_turn(stored, page)),
-            "contributions": [
-                {"characteristic": name, "points": points, "reason": reasons.get(name)}
-                for name, points in contributions(page, account.points).items()
-            ],
-            "perks": [p.text for p in page.perks if p.id in page.perks_of(account.tier)],
-        }
+        found = explain(stored.citizen, stored.ledger, stored.citizen.as_of, page)
         if show.on_terminal():
-            _lay_out(told)
+            _lay_out(found, in_words(found))
         else:
-            show.line(told)
+            show.line(_readable(citizen, found) | {"words": in_words(found)})
+        if found.score != account.score:
+            show.say(f"The published score is still {account.score}: a worker is at it.")
 
 
 def what_if(
@@ -96,41 +85,36 @@ def what_if(
 
     Left out, an event's time is the citizen's `as of`, its currency the scorecard's.
     """
-    from streams.scoring.ledger import EMPTY, merge
-    from streams.scoring.recount import recount
+    from streams.scoring.explain import what_if
 
     chosen = settings.load()
     with _reader(chosen) as reader:
         stored = _stored(reader, citizen)
         pages = _pages(reader, chosen)
-    citizen_ = stored.citizen
+    as_of = stored.citizen.as_of
     for account in _accounts(stored, scorecard):
         page = _page(pages, account)
-        ledger, as_of = dict(stored.ledger), citizen_.as_of
-        for number, text in enumerate(add):
-            ref, entry, occurred_at = _event(text, number, citizen, citizen_.as_of, page)
-            ledger[ref] = merge(ledger.get(ref, EMPTY), entry)
-            as_of = max(as_of, occurred_at)
-        now = recount(citizen, stored.ledger, citizen_.grants, citizen_.as_of, page)
-        then = recount(citizen, ledger, citizen_.grants, as_of, page)
+        events = [_event(text, n, citizen, as_of, page) for n, text in enumerate(add, 1)]
+        now, then = what_if(stored.citizen, stored.ledger, events, as_of, page)
+        changes = [
+            {"characteristic": name, "points": points, "would_be": then.contributions[name]}
+            for name, points in now.contributions.items()
+            if points != then.contributions[name]
+        ]
         told = {
+            "citizen": citizen,
             "scorecard": page.id,
             "score": now.score,
             "would_be": then.score,
             "tier": now.tier,
             "tier_would_be": then.tier,
             "as_of": show.when(as_of),
-            "changes": [
-                {"characteristic": name, "points": points, "would_be": then.contributions[name]}
-                for name, points in now.contributions.items()
-                if points != then.contributions[name]
-            ],
         }
         if not show.on_terminal():
-            show.line(told)
+            show.line(told | {"changes": changes})
             continue
-        show.result({name: value for name, value in told.items() if name != "changes"})
-        show.rows(told["changes"], ("characteristic", "points", "would_be"))
+        show.result(told)
+        show.rows(changes, ("characteristic", "points", "would_be"), empty="No part would change.")
 
 
 def export(citizen: Citizen) -> None:
@@ -211,7 +195,7 @@ def _course(changes: Sequence["Change"], account: "Account") -> str:
 
 def _event(
     text: str, number: int, citizen: str, as_of: int, page: "Scorecard"
-) -> tuple["EventRef", "Entry", int]:
+) -> tuple["EventRef", "Entry"]:
     """Read 'KIND FIELD=VALUE ...' as an event of the citizen's ledger."""
     from streams import validity
     from streams.client.shape import shaped
@@ -241,23 +225,40 @@ def _event(
     if problem is not None:
         raise BadData(f"{kind}: {problem[1]}", where=problem[0], next_step="Mend it and ask again.")
     content = content_of(kinds()[kind])(shape)
-    occurred_at = int(shape["occurred_at"])
-    return (
-        EventRef(kind, shape["source"], shape["event_id"]),
-        fact(occurred_at, content),
-        occurred_at,
-    )
+    ref = EventRef(kind, shape["source"], shape["event_id"])
+    return ref, fact(shape["occurred_at"], content)
 
 
-def _lay_out(told: dict[str, Any]) -> None:
-    show.say("")
+def _readable(citizen: str, found: "Explanation") -> dict[str, Any]:
+    """An explanation as JSON: times for people, events by their names."""
+    return {
+        "citizen": citizen,
+        **found._asdict(),
+        "as_of": show.when(found.as_of),
+        "next_turn": show.when(found.next_turn),
+        "parts": [
+            {**part._asdict(), "events": [ref._asdict() for ref in part.events]}
+            for part in found.parts
+        ],
+        "next_tier": found.next_tier and found.next_tier._asdict(),
+        "left_out": [{**ref._asdict(), "why": why} for ref, why in found.left_out],
+    }
+
+
+def _lay_out(found: "Explanation", words: Sequence[str]) -> None:
     lines = show.console()
+    lines.print(f"{found.scorecard}, version {found.version}", style="bold", markup=False)
+    for sentence in words:
+        lines.print(sentence, markup=False)
+    rows = [{"points": found.base, "part": "base", "events": None}]
+    rows += [
+        {"points": part.points, "part": part.characteristic, "events": len(part.events)}
+        for part in found.parts
+    ]
+    rows += [{"points": found.clamp, "part": "clamp", "events": None}]
+    show.rows(rows, ("points", "part", "events"))
     lines.print(
-        f"{told['scorecard']} version {told['version']}: {told['score']}, tier {told['tier']}",
-        style="bold",
+        f"As of {show.when(found.as_of)}. What is older counts less "
+        f"from {show.when(found.next_turn)} on.\n",
         markup=False,
     )
-    lines.print(f"As of {told['as_of']}; the period turns at {told['period_turns']}.", markup=False)
-    show.rows(told["contributions"], ("points", "characteristic", "reason"))
-    for perk in told["perks"]:
-        lines.print(perk, markup=False)
