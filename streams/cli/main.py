@@ -8,7 +8,19 @@ from typing import Annotated
 
 import typer
 
-from streams.cli import failures, show
+from streams.cli import (
+    dlq,
+    doctor,
+    failures,
+    publish,
+    rights,
+    score,
+    scorecards,
+    show,
+    tick,
+    topics,
+    watch,
+)
 
 app = typer.Typer(
     name="plainscore",
@@ -38,6 +50,31 @@ def plainscore(
     ] = False,
 ) -> None:
     """Voluntary, published, explained and contestable scoring of event streams."""
+
+
+for command in (
+    publish.publish,
+    watch.watch,
+    score.score,
+    score.explain,
+    score.what_if,
+    rights.consent,
+    rights.share,
+    rights.correct,
+    rights.erase,
+    score.export,
+    tick.tick,
+    doctor.doctor,
+):
+    app.command()(command)
+for group, name in (
+    (topics.topics, "topics"),
+    (topics.schemas, "schemas"),
+    (rights.disputes, "dispute"),
+    (scorecards.scorecard, "scorecard"),
+    (dlq.dlq, "dlq"),
+):
+    app.add_typer(group, name=name)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

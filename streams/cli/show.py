@@ -3,8 +3,9 @@
 import json
 import os
 import sys
-from collections.abc import Iterable, Mapping, Sequence
-from contextlib import suppress
+import time
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
 from typing import Any, NoReturn
 
@@ -50,11 +51,21 @@ def reader_left() -> NoReturn:
 
 def line(values: Mapping[str, Any]) -> None:
     """Write one line of NDJSON at once, so that a reader of the pipe sees it at once."""
+    text(json.dumps(values, ensure_ascii=False, default=str))
+
+
+def text(words: str) -> None:
+    """Write a text as it is."""
     try:
-        sys.stdout.write(json.dumps(values, ensure_ascii=False, default=str) + "\n")
+        sys.stdout.write(words if words.endswith("\n") else words + "\n")
         sys.stdout.flush()
     except BrokenPipeError:
         reader_left()
+
+
+def document(values: Mapping[str, Any]) -> None:
+    """Write one JSON document: indented for people, one line when piped."""
+    text(json.dumps(values, ensure_ascii=False, indent=2 if on_terminal() else None, default=str))
 
 
 def rows(
@@ -76,6 +87,29 @@ def rows(
         words().print(empty, markup=False)
 
 
+def result(values: Mapping[str, Any]) -> None:
+    """Show one result: a line a field on a terminal, one line of NDJSON when piped."""
+    if not on_terminal():
+        line(values)
+        return
+    table = Table(show_header=False, box=None)
+    table.add_column(style="bold")
+    table.add_column(overflow="fold")
+    for name, value in values.items():
+        table.add_row(name.replace("_", " "), cell(value))
+    console().print(table)
+
+
+@contextmanager
+def waiting(text: str) -> Iterator[None]:
+    """Show on a terminal that something takes a while."""
+    if not words().is_terminal:
+        yield
+        return
+    with words().status(text):
+        yield
+
+
 def cell(value: Any) -> str:
     """A value as it stands in a table: nothing for none, lists with commas."""
     if value is None:
@@ -92,6 +126,11 @@ def cell(value: Any) -> str:
 def say(text: str) -> None:
     """Tell the person something that is no result."""
     words().print(text, markup=False)
+
+
+def now() -> int:
+    """The time of this machine, in ms since 1970."""
+    return time.time_ns() // 1_000_000
 
 
 def when(ms: int | None) -> str | None:

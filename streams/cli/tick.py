@@ -1,0 +1,42 @@
+"""`plainscore tick`: lets time pass, once or every hour."""
+
+import time
+from typing import Annotated
+
+import typer
+
+from streams import settings
+from streams.cli import fields, show
+from streams.errors import Unreachable
+
+
+def tick(
+    at: Annotated[
+        str | None, typer.Option(help="The time to tick; now unless given. Time never goes back.")
+    ] = None,
+    *,
+    hourly: Annotated[
+        bool, typer.Option("--hourly", help="Tick now and every hour until stopped.")
+    ] = False,
+) -> None:
+    """Let time pass for everybody: one tick in every partition."""
+    from streams.client import Publisher
+
+    chosen = settings.load()
+    moment = fields.time(at, "--at") if at else None
+    while True:
+        ticked = show.now() if moment is None else moment
+        try:
+            with Publisher(chosen.brokers, prefix=chosen.prefix, kafka=chosen.kafka) as publisher:
+                publisher.tick(ticked)
+        except Unreachable as error:
+            if not hourly:
+                raise
+            show.say(f"error: {error} Trying again in a minute.")
+            time.sleep(60)
+            continue
+        show.result({"ticked": show.when(ticked)})
+        if not hourly:
+            return
+        moment = None
+        time.sleep(chosen.tick_minutes * 60)
