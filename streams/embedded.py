@@ -219,16 +219,16 @@ class Broker:
         from confluent_kafka.admin import AdminClient
 
         address = f"127.0.0.1:{self._ports[node]}"
-        quiet = {"bootstrap.servers": address, "log_level": 0, "reconnect.backoff.max.ms": 100}
         deadline = time.monotonic() + SECONDS_TO_START
-        client = None
+        client: AdminClient | None = None
         while time.monotonic() < deadline:
             if self._guards[node].poll() is not None:
                 raise self._failed(node)
             if client is None and _answers(self._ports[node]):
-                client = AdminClient(quiet)
+                client = AdminClient({"bootstrap.servers": address, "log_level": 0})
             with suppress(KafkaException):
-                if client and others <= set(client.list_topics(timeout=1).brokers):
+                # `is not None`: a client with an empty queue counts as false.
+                if client is not None and others <= set(client.list_topics(timeout=1).brokers):
                     return
             time.sleep(0.05)
         raise self._failed(node)

@@ -22,7 +22,11 @@ SECONDS_TO_STOP = 15
 def main(folder: str, command: list[str]) -> int:
     """Run the command until it ends or is ended; its exit code."""
     parent = os.getppid()
-    process = subprocess.Popen(command, stdin=subprocess.DEVNULL, preexec_fn=_die_with_guard)
+    process = subprocess.Popen(
+        command,
+        stdin=subprocess.DEVNULL,
+        preexec_fn=_die_with_guard,  # noqa: PLW1509 - this process has one thread
+    )
     while process.poll() is None:
         # The parent's number is looked at too: a process that it forked may hold the pipe open.
         readable, _, _ = select.select([0], [], [], 0.2)
