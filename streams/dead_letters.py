@@ -4,7 +4,6 @@ The header names are those of Kafka Streams (KIP-1034), so that tools written fo
 Its stack trace is left out on purpose: a trace may hold values, a header holds field names only.
 """
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 
 from streams.record import Record
@@ -157,15 +156,6 @@ def read(letter: Record) -> DeadLetter:
         partition=letter.partition,
         offset=letter.offset,
     )
-
-
-def count_by(letters: Sequence[DeadLetter]) -> dict[tuple[str, str], int]:
-    """How many dead letters there are of each (topic, reason)."""
-    counts: dict[tuple[str, str], int] = {}
-    for letter in letters:
-        place = (letter.refused.topic, letter.reason)
-        counts[place] = counts.get(place, 0) + 1
-    return counts
 
 
 def _number(text: str | None) -> int:

@@ -74,7 +74,7 @@ def configure(
 def words_only(_logger: WrappedLogger, _method: str, event: EventDict) -> EventDict:
     """Of a loud library's message keep the words, and not the values that it puts into them."""
     record = event.get("_record")
-    if record is not None and record.args and record.name.partition(".")[0] in LOUD:
+    if record is not None and record.name.partition(".")[0] in LOUD:
         event["event"] = str(record.msg)
     return event
 

@@ -13,6 +13,7 @@ from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict, Settin
 from streams.errors import BadUsage
 
 PREFIX = "PLAINSCORE_"
+DEFAULT_BROKERS = "127.0.0.1:9092"
 TOPIC_CHARACTERS = re.compile(r"[A-Za-z0-9._-]*")
 AUDIENCE = re.compile(r"[a-z0-9][a-z0-9-]{0,63}")
 LogLevel = Literal["debug", "info", "warning", "error"]
@@ -26,7 +27,7 @@ class Settings(BaseSettings):
     )
 
     # ---- Kafka
-    brokers: str = Field("127.0.0.1:9092", min_length=1)  # host:port, several with commas
+    brokers: str = Field(DEFAULT_BROKERS, min_length=1)  # host:port, several with commas
     kafka: dict[str, str] = Field({}, repr=False)  # more librdkafka settings (security), as JSON
     prefix: str = ""  # before the name of every topic
     partitions: int = Field(4, ge=1, le=10_000)  # of every partitioned topic; fixed for life

@@ -112,15 +112,15 @@ def replay(
             found = [each for each in found if _matches(each, reason, topic)]
         else:
             found = list(_read(records, reason, topic))
-        judged = [(each, _obstacle(records, each.refused)) for each in found]
+        judged = [
+            (each, _obstacle(records, each.refused, chosen.max_record_bytes)) for each in found
+        ]
     ready = [each for each, obstacle in judged if obstacle is None]
     show.rows(
         (
             {
                 **_row(each),
-                "replay": "refused again: " + obstacle
-                if obstacle
-                else ("sent" if yes else "would be sent"),
+                "replay": obstacle or ("sent" if yes else "would be sent"),
             }
             for each, obstacle in judged
         ),
@@ -250,7 +250,7 @@ def _bytes(value: bytes | None, shown: bool) -> str | None:
 # ---- whether they would pass now
 
 
-def _obstacle(records: "Records", refused: Record) -> str | None:
+def _obstacle(records: "Records", refused: Record, largest: int) -> str | None:
     """Why a record would be refused again, or must not be sent again; None: nothing known."""
     from streams.topics import INPUTS
 
@@ -258,7 +258,7 @@ def _obstacle(records: "Records", refused: Record) -> str | None:
         return "it does not say which topic it came from"
     if refused.value is None and refused.topic not in GATE:
         return "refused again: null_value"
-    reason = None if refused.value is None else _refusal(refused)
+    reason = None if refused.value is None else _refusal(refused, largest)
     if reason is not None:
         return f"refused again: {reason}"
     if refused.topic in GATE and refused.key is not None:
@@ -268,11 +268,13 @@ def _obstacle(records: "Records", refused: Record) -> str | None:
     return None
 
 
-def _refusal(refused: Record) -> str | None:
+def _refusal(refused: Record, largest: int) -> str | None:
     """The reason for which the worker's own checks would refuse it now."""
     from streams import validity
     from streams.codec import Undecodable, decode
 
+    if len(refused.key or b"") + len(refused.value or b"") > largest:
+        return "oversized"
     try:
         values = decode(refused.topic, refused.value)
     except Undecodable as error:

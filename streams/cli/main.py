@@ -21,6 +21,7 @@ from streams.cli import (
     topics,
     watch,
 )
+from streams.settings import DEFAULT_BROKERS
 
 app = typer.Typer(
     name="plainscore",
@@ -88,7 +89,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except Exception as error:
         if os.environ.get("PLAINSCORE_DEBUG"):
             raise
-        failure = failures.sentence(error, brokers=os.environ.get("PLAINSCORE_BROKERS", ""))
+        failure = failures.sentence(
+            error, brokers=os.environ.get("PLAINSCORE_BROKERS", DEFAULT_BROKERS)
+        )
         show.say(f"error: {failure}")
         code = failure.exit_code
     else:

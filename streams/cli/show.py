@@ -111,7 +111,7 @@ def waiting(text: str) -> Iterator[None]:
 
 
 def cell(value: Any) -> str:
-    """A value as it stands in a table: nothing for none, lists with commas."""
+    """A value as it stands in a table: nothing for none, lists with commas, fields in lines."""
     if value is None:
         return ""
     if isinstance(value, bool):
@@ -119,7 +119,7 @@ def cell(value: Any) -> str:
     if isinstance(value, (list, tuple)):
         return ", ".join(cell(part) for part in value)
     if isinstance(value, Mapping):
-        return json.dumps(value, ensure_ascii=False, default=str)
+        return "\n".join(f"{name}: {cell(part)}" for name, part in value.items())
     return str(value).replace("[", r"\[")
 
 

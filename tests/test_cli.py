@@ -1,0 +1,664 @@
+"""The command line without a broker: what it says, where it says it, and its exit codes."""
+
+import errno
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+from typing import ClassVar
+
+import pytest
+from confluent_kafka import KafkaError, KafkaException
+
+from streams import dead_letters, scorecards, settings
+from streams.cli import failures, fields, main, rows, show
+from streams.cli import publish as publishing
+from streams.client import connection, publisher
+from streams.client.shape import shaped
+from streams.codec import encode
+from streams.errors import BadData, BadUsage, PlainscoreError, Unreachable
+from streams.record import Record
+
+ROOT = Path(__file__).parents[1]
+MAP = ["--map", "citizen_id=who", "--map", "occurred_at=day"]
+MAP += ["--map", "category=what", "--map", "amount=dollars"]
+SET = ["--set", "currency=USD", "--set", "source=shop", "--natural-key"]
+PURCHASE = {
+    "event_id": "e1",
+    "citizen_id": "c-1",
+    "occurred_at": "2024-05-01T10:00:00Z",
+    "source": "shop",
+    "category": "books",
+    "amount_minor": 500,
+    "currency": "USD",
+}
+
+
+@pytest.fixture(autouse=True)
+def _own_environment(monkeypatch):
+    for name in [name for name in os.environ if name.startswith("PLAINSCORE_")]:
+        monkeypatch.delenv(name)
+    monkeypatch.setattr(connection, "ANSWER_WITHIN", 0.4)
+
+
+@pytest.fixture
+def run(capsys):
+    """Run one command in this process; gives its exit code, stdout and stderr."""
+
+    def run(*arguments):
+        code = main.main(list(map(str, arguments)))
+        out, err = capsys.readouterr()
+        assert "Traceback" not in out + err
+        return code, out, err
+
+    return run
+
+
+def lines(out):
+    return [json.loads(line) for line in out.splitlines()]
+
+
+class Sent:
+    """Takes what a Publisher takes, and refuses what it refuses, without Kafka."""
+
+    records: ClassVar[list] = []
+    fails_at = None
+
+    def __init__(self, *_, **__):
+        Sent.records = []
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        pass
+
+    def publish(self, topic, values, *, natural_key=False):
+        if len(Sent.records) == Sent.fails_at:
+            raise Unreachable("No Kafka broker answers", where="brokers b:1", next_step="Start it.")
+        shape = publisher._with_id(topic, values) if natural_key else shaped(topic, values)
+        publisher._judge(topic, shape, None)
+        Sent.records.append(shape)
+
+    def flush(self):
+        pass
+
+
+@pytest.fixture
+def sent(monkeypatch):
+    monkeypatch.setattr("streams.client.Publisher", Sent)
+    monkeypatch.setattr(Sent, "fails_at", None)
+    return Sent
+
+
+# ---- usage
+
+
+def test_no_command_shows_help_and_is_a_usage_error(run):
+    code, out, err = run()
+    assert code == 2
+    assert "publish" in out + err
+
+
+def test_a_command_that_does_not_exist_is_a_usage_error(run):
+    code, _, err = run("scor")
+    assert code == 2
+    assert "scor" in err
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (("publish", "purchses", "x"), "Did you mean purchases?"),
+        (("publish", "ticks", "x"), "`plainscore tick`"),
+        (("publish", "scorecards", "x"), "`plainscore scorecard publish`"),
+        (("publish", "score-changes", "x"), "They are consents, shares, purchases"),
+        (("publish", "purchases", "nowhere.csv"), "There is no such file (nowhere.csv)"),
+        (("publish", "purchases", "/"), "This is a folder, not a file (/)"),
+        (("publish", "purchases", __file__), "not clear what the file holds"),
+        (("publish", "purchases", "x.csv", "--map", "who"), "'who' is not of the form"),
+        (("publish", "purchases", "x.csv", "--map", "citizen=who"), "no field 'citizen'"),
+        (("publish", "purchases", "x.csv", "--set", "foo=1"), "(--set)"),
+        (("tick", "--at", "tomorrow"), "Write it like 2024-05-31T12:00:00Z"),
+        (("dispute", "open"), "Missing argument"),
+        (("correct", "c-1", "e-1"), "--retract"),
+        (("correct", "c-1", "e-1", "--set", "source=x"), "cannot replace 'source'"),
+        (("scorecard", "validate", "nowhere.yaml"), "There is no such file (nowhere.yaml)"),
+    ],
+)
+def test_wrong_usage_says_what_is_right(run, arguments, said):
+    code, out, err = run(*arguments)
+    assert code == 2
+    assert said in " ".join(err.replace("│", " ").split())
+    assert out == ""
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ["topics", "plan"],
+        ["topics", "apply"],
+        ["score", "c-1"],
+        ["explain", "c-1"],
+        ["what-if", "c-1", "--add", "purchases amount=1 category=books"],
+        ["export", "c-1"],
+        ["consent", "c-1"],
+        ["consent", "c-1", "--grant", "everyday:purchases"],
+        ["share", "c-1"],
+        ["erase", "c-1"],
+        ["erase", "c-1", "--no-wait"],
+        ["dispute", "open", "c-1", "e-1"],
+        ["dispute", "withdraw", "c-1", "d-1"],
+        ["correct", "c-1", "e-1", "--retract"],
+        ["watch"],
+        ["tick"],
+        ["scorecard", "list"],
+        ["scorecard", "show", "everyday"],
+        ["scorecard", "publish", "schemas/scorecards/rider.yaml"],
+        ["dlq", "ls"],
+        ["dlq", "show", "0-0"],
+        ["dlq", "replay"],
+        ["doctor"],
+    ],
+    ids=" ".join,
+)
+def test_a_broker_that_is_down_ends_in_a_sentence_and_3(run, arguments, monkeypatch):
+    monkeypatch.setenv("PLAINSCORE_BROKERS", "127.0.0.1:1")
+    monkeypatch.chdir(ROOT)
+    code, out, err = run(*arguments)
+    assert code == 3
+    said = out + err
+    assert "No Kafka broker answer" in said
+    assert "127.0.0.1:1" in said
+    assert "plainscore broker" in said
+
+
+def test_the_real_command_says_so_too():
+    environment = {**os.environ, "PLAINSCORE_BROKERS": "127.0.0.1:1"}
+    ended = subprocess.run(
+        [sys.executable, "-m", "streams", "score", "c-1"],
+        cwd=ROOT,
+        env=environment,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert ended.returncode == 3
+    assert ended.stdout == ""
+    (line,) = ended.stderr.splitlines()
+    assert line.startswith("error: No Kafka broker answered")
+
+
+def test_a_reader_that_leaves_is_no_error():
+    piped = f"{sys.executable} -m streams schemas check | true; echo ${{PIPESTATUS[0]}}"
+    ended = subprocess.run(
+        ["bash", "-c", piped], cwd=ROOT, capture_output=True, text=True, check=False
+    )
+    assert (ended.stdout.strip(), ended.stderr) == ("0", "")
+
+
+@pytest.mark.parametrize("debug", [False, True])
+def test_a_fault_of_ours_is_called_so_and_shown_only_when_asked(run, monkeypatch, debug):
+    monkeypatch.setattr("streams.cli.contract.schema_problems", lambda: 1 / 0)
+    if debug:
+        monkeypatch.setenv("PLAINSCORE_DEBUG", "1")
+        with pytest.raises(ZeroDivisionError):
+            run("schemas", "check")
+        return
+    code, _, err = run("schemas", "check")
+    assert code == 1
+    assert "plainscore itself failed: ZeroDivisionError" in err
+    assert "PLAINSCORE_DEBUG=1" in err
+
+
+def test_an_interruption_is_quiet(run, monkeypatch):
+    def interrupted():
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("streams.cli.contract.schema_problems", interrupted)
+    code, out, err = run("schemas", "check")
+    assert (code, out, err.strip()) == (130, "", "")
+
+
+# ---- failures
+
+
+@pytest.mark.parametrize(
+    ("error", "exit_code", "said"),
+    [
+        (OSError(errno.ENOSPC, "No space left", "/state/x"), 3, "The disk is full (/state/x)"),
+        (Exception("IO error: No space left on device: While appending"), 3, "The disk is full"),
+        (OSError(errno.EADDRINUSE, "Address in use"), 2, "The port is taken"),
+        (PermissionError(errno.EACCES, "no", "/root/x"), 2, "(/root/x). Check who owns it"),
+        (ConnectionRefusedError(errno.ECONNREFUSED, "no"), 3, "does not answer"),
+        (OSError(errno.EIO, "Input/output error", "/dev/x"), 3, "Input/output error (/dev/x)"),
+        (UnicodeDecodeError("utf-8", b"\xff", 0, 1, "x"), 1, "not UTF-8 from byte 0"),
+        (ModuleNotFoundError("x", name="jgo"), 2, "pip install 'plainscore[embedded]'"),
+        (Exception("lock hold by current process: /state/LOCK"), 2, "another worker"),
+        (KafkaException(KafkaError(KafkaError._TRANSPORT)), 3, "No Kafka broker answers (b:1)"),
+        (KafkaException(KafkaError(KafkaError._AUTHENTICATION)), 3, "PLAINSCORE_KAFKA"),
+        (KafkaException(KafkaError(KafkaError.UNKNOWN_TOPIC_OR_PART)), 3, "topics apply"),
+        (KafkaException(KafkaError(KafkaError._INVALID_ARG)), 2, "refuses a setting"),
+        (KafkaException(KafkaError(KafkaError.INVALID_CONFIG)), 3, "plainscore doctor"),
+        (BadData("Wrong", where="line 1", next_step="Mend it."), 1, "Wrong (line 1). Mend it."),
+        (RuntimeError("odd\nsecond line"), 1, "RuntimeError: odd."),
+    ],
+)
+def test_every_failure_becomes_a_sentence(error, exit_code, said):
+    failure = failures.sentence(error, brokers="b:1")
+    assert isinstance(failure, PlainscoreError)
+    assert failure.exit_code == exit_code
+    assert said in str(failure)
+
+
+# ---- settings
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "said"),
+    [
+        ("PARTITIONS", "four", "integer"),
+        ("PARTITIONS", "0", "greater than or equal to 1"),
+        ("KAFKA", '{"sasl.password": "hunter2"', "JSON"),
+        ("AUDIENCES", "Big Bank", "a-z"),
+        ("PREFIX", "a b", "letters"),
+        ("LOG_LEVEL", "loud", "debug"),
+    ],
+)
+def test_a_bad_setting_is_named_and_not_repeated(run, monkeypatch, name, value, said):
+    monkeypatch.setenv(f"PLAINSCORE_{name}", value)
+    code, _, err = run("topics", "plan")
+    assert code == 2
+    assert f"PLAINSCORE_{name}" in err
+    assert said in err
+    assert value not in err.replace("PLAINSCORE", "").replace("0.", "") or value == "0"
+
+
+def test_settings_come_from_the_environment(monkeypatch):
+    monkeypatch.setenv("PLAINSCORE_AUDIENCES", "bikes, bank")
+    monkeypatch.setenv("PLAINSCORE_KAFKA", '{"security.protocol": "SSL"}')
+    monkeypatch.setenv("PLAINSCORE_STATE_DIR", "~/state")
+    chosen = settings.load()
+    assert chosen.audiences == ("bikes", "bank")
+    assert chosen.librdkafka["security.protocol"] == "SSL"
+    assert chosen.state_dir == Path.home() / "state"
+    assert "SSL" not in repr(chosen)
+
+
+def test_a_variable_that_sets_nothing_is_noticed():
+    given = {"PLAINSCORE_PARTITION": "3", "PLAINSCORE_PORT": "tcp://x", "PLAINSCORE_DEBUG": "1"}
+    found = settings.unknown(given)
+    assert found["PLAINSCORE_PARTITION"] == "PLAINSCORE_PARTITIONS"
+    assert "PLAINSCORE_DEBUG" not in found
+
+
+# ---- publish
+
+
+def test_a_bad_row_is_named_by_its_line_and_stops_no_other(run, sent, tmp_path):
+    file = tmp_path / "bought.csv"
+    file.write_bytes(
+        b"\xef\xbb\xbfwho,day,what,dollars\n"
+        b"c-1,2024-05-01,books,12.99\n"
+        b"c-1,2024-05-02,books,-3\n"
+        b"c-1,20240503,books,5.001\n"
+        b"c-1,tomorrow,books,5\n"
+        b"c-1,2024-05-03,books\n"
+        b'c-1,2024-05-03,"books,5\n'
+        b"\n"
+        b"c-1,2024-05-03,caf\xe9,5\n"
+        b'c-1,2024-05-04,"books, old",55\n'
+    )
+    code, out, err = run("publish", "purchases", file, *MAP, *SET)
+    *refused, summary = lines(out)
+    assert code == 1
+    assert err == ""
+    assert [each["line"] for each in refused] == [3, 4, 5, 6, 7, 9]
+    assert summary == {"topic": "purchases", "sent": 2, "refused": 6}
+    assert "refund is a correction" in refused[0]["refused"]
+    assert "send a correction" in refused[0]["what_to_do"]
+    assert "2 decimals" in refused[1]["refused"]
+    assert "3 columns and the header 4" in refused[3]["refused"]
+    assert "not UTF-8" in refused[5]["refused"]
+    first, last = sent.records
+    assert (first["amount_minor"], first["occurred_at"]) == (1299, 1_714_521_600_000)
+    assert last["category"] == "books, old"
+    assert len(first["event_id"]) == 32
+
+
+def test_ndjson_rows_are_refused_one_by_one(run, sent, tmp_path):
+    file = tmp_path / "bought.ndjson"
+    rows_ = [
+        json.dumps(PURCHASE),
+        json.dumps(PURCHASE | {"occurred_at": "2024-05-01T10:00:00"}),
+        json.dumps(PURCHASE | {"currency": "USX"}),
+        '{"event_id": ',
+        "[1]",
+        json.dumps(PURCHASE | {"colour": "red"}),
+        "[" * 100_000,
+        json.dumps(PURCHASE | {"category": "b" * 70_000}),
+        '{"amount_minor": ' + "9" * 5000 + "}",
+        json.dumps(PURCHASE | {"occurred_at": 1_714_557_600_000}),
+    ]
+    file.write_text("\n".join(rows_))
+    code, out, _ = run("publish", "purchases", file)
+    *refused, summary = lines(out)
+    assert code == 1
+    assert [each["line"] for each in refused] == [2, 3, 4, 5, 6, 7, 8, 9]
+    assert summary["sent"] == 2
+    assert "zone" in refused[0]["refused"]
+    assert "'colour'" in refused[4]["refused"]
+    assert "at most 65,536 bytes" in refused[6]["refused"]
+
+
+def test_a_file_without_a_bad_row_ends_with_0(run, sent, tmp_path):
+    file = tmp_path / "x.jsonl"
+    file.write_text(json.dumps(PURCHASE) + "\n")
+    assert run("publish", "purchases", file, "--set", "source=other")[0] == 0
+    assert sent.records[0]["source"] == "other"
+
+
+def test_columns_that_are_not_there_are_a_usage_error(run, sent, tmp_path):
+    file = tmp_path / "x.csv"
+    file.write_text("a;b\n1;2\n")
+    code, _, err = run("publish", "purchases", file)
+    assert code == 2
+    assert "columns a, b" in err
+    code, _, err = run("publish", "purchases", file, "--map", "citizen_id=c")
+    assert code == 2
+    assert "no column 'c'" in err
+
+
+def test_a_broker_that_goes_away_is_told_with_how_far_it_came(run, sent, monkeypatch, tmp_path):
+    monkeypatch.setattr(Sent, "fails_at", 2)
+    file = tmp_path / "x.ndjson"
+    file.write_text((json.dumps(PURCHASE) + "\n") * 5)
+    code, _, err = run("publish", "purchases", file)
+    assert code == 3
+    assert "2 rows were handed over before line 3" in err
+    assert "publish the whole file again" in err
+
+
+def test_what_kafka_refuses_later_costs_no_other_row(monkeypatch):
+    class Lossy(Sent):
+        losses = 1
+
+        def publish(self, topic, values, *, natural_key=False):
+            if Lossy.losses and Sent.records:
+                Lossy.losses -= 1
+                raise BadData("1 record was not delivered: too large", where="brokers b:1")
+            super().publish(topic, values, natural_key=natural_key)
+
+    sender = publishing.Sender(Lossy(), "purchases", settings.load(), natural_key=False)
+    values = fields.from_json("purchases", PURCHASE)
+    for number in (1, 2, 3):
+        sender.send(rows.Row(number, 10, dict(values)))
+    sender.finish()
+    assert (sender.summary.sent, sender.summary.refused, len(Sent.records)) == (2, 1, 3)
+
+
+# ---- fields
+
+
+@pytest.mark.parametrize(
+    ("text", "ms"),
+    [
+        ("1970-01-01", 0),
+        ("1970-01-02T00:00:00.007Z", 86_400_007),
+        ("1970-01-01T01:00:00+01:00", 0),
+        ("1714557600000", 1_714_557_600_000),
+        ("19700102", 86_400_000),
+        ("1969-12-31T23:59:59.999Z", -1),
+    ],
+)
+def test_a_time_is_read_exactly(text, ms):
+    assert fields.time(text) == ms
+
+
+@pytest.mark.parametrize("text", ["", "noon", "2024-13-01", "2024-05-01T10:00", "２０２４"])
+def test_a_time_that_is_none_is_refused(text):
+    with pytest.raises(BadData):
+        fields.time(text)
+
+
+@pytest.mark.parametrize(
+    ("text", "currency", "minor"),
+    [("12.99", "USD", 1299), ("5", "EUR", 500), ("500", "JPY", 500), ("1.234", "KWD", 1234)],
+)
+def test_an_amount_is_read_exactly(text, currency, minor):
+    assert fields.minor(text, currency) == minor
+
+
+@pytest.mark.parametrize("text", ["1,5", "1.999", "NaN", "inf", "", "1e-9"])
+def test_an_amount_that_is_none_is_refused(text):
+    with pytest.raises(BadData):
+        fields.minor(text, "USD")
+
+
+def test_texts_reach_into_fields_and_lists():
+    dispute = fields.from_texts(
+        "disputes", {"about.kind": "fines", "about.occurred_at": "2024-05-01", "statement": ""}
+    )
+    assert dispute == {"about": {"kind": "fines", "occurred_at": 1_714_521_600_000}}
+    grants = '[{"scorecard": "everyday", "kinds": ["fines"], "covers_from": "2024-05-01"}]'
+    consent = fields.from_texts("consents", {"grants": grants})
+    assert consent["grants"][0]["covers_from"] == 1_714_521_600_000
+    payment = fields.from_texts("payments", {"due_on": "1970-01-03", "paid_on": ""})
+    assert payment == {"due_on": 2, "paid_on": None}
+
+
+# ---- what is shown
+
+
+def test_people_read_money_times_and_courses():
+    assert show.money(123_456, "USD") == "1,234.56 USD"
+    assert show.money(-5, "EUR") == "-0.05 EUR"
+    assert show.money(1500, "JPY") == "1,500 JPY"
+    assert show.when(0) == "1970-01-01T00:00:00Z"
+    assert show.when(1_500) == "1970-01-01T00:00:01.500Z"
+    assert show.when(10**18) == str(10**18)
+    assert show.brief(60_000) == "1970-01-01T00:01Z"
+    assert show.sparkline([]) == ""
+    assert show.sparkline([600, 600]) == "▁▁"
+    assert show.sparkline([350, 650, 950]) == "▁▄█"
+
+
+# ---- scorecards
+
+
+def test_a_typo_in_a_scorecard_is_named_by_its_line(run, tmp_path):
+    page = tmp_path / "everyday.yaml"
+    text = scorecards.example("everyday")
+    page.write_text(text.replace("max_per_event: 50000", "max_per_evnt: 50000"))
+    line = page.read_text().splitlines().index("    max_per_evnt: 50000") + 1
+    code, out, err = run("scorecard", "validate", page)
+    assert code == 1
+    assert line in [each["line"] for each in lines(out)]
+    assert any("perhaps max_per_event" in each["what"] for each in lines(out))
+    assert "1 of 1 refused" in err
+
+
+def test_every_page_is_judged(run, tmp_path):
+    good, bad = tmp_path / "good.yaml", tmp_path / "bad.yaml"
+    good.write_text(scorecards.example("rider"))
+    bad.write_text("id: [")
+    code, out, _ = run("scorecard", "validate", bad, good)
+    assert code == 1
+    assert [(Path(each["file"]).name, each["valid"]) for each in lines(out)] == [
+        ("bad.yaml", False),
+        ("good.yaml", True),
+    ]
+
+
+# ---- schemas
+
+
+def test_the_schemas_are_as_agreed(run):
+    code, out, _ = run("schemas", "check")
+    assert code == 0
+    assert all(each["ok"] for each in lines(out))
+
+
+def test_a_schema_that_changed_without_a_version_is_found(run, monkeypatch):
+    monkeypatch.setattr("streams.schemas.fingerprint", lambda _: "other")
+    code, out, err = run("schemas", "check")
+    assert code == 1
+    assert "no new version" in lines(out)[0]["problem"]
+    assert "new version" in err
+
+
+def test_a_registry_that_is_silent_is_told(run, monkeypatch):
+    monkeypatch.setenv("PLAINSCORE_SCHEMA_REGISTRY_URL", "http://127.0.0.1:1")
+    code, _, err = run("schemas", "check")
+    assert code == 3
+    assert "PLAINSCORE_SCHEMA_REGISTRY_URL" in err
+
+
+# ---- dead letters
+
+
+class Letters:
+    """The topic dead-letters, and the latest consents, without Kafka."""
+
+    letters: ClassVar[list] = []
+    latest_: Record | None = None
+
+    def __init__(self, _):
+        pass
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        pass
+
+    def partitions(self, _):
+        return 1
+
+    def read_all(self, _):
+        return iter(self.letters)
+
+    def read(self, _, __, start, most):
+        return iter(self.letters[start : start + most])
+
+    def latest(self, *_):
+        return self.latest_
+
+
+def refused(reason, detail="", topic="purchases", timestamp=1_714_600_000_000, **changes):
+    key, value = b"c-1", None
+    if topic == "purchases":
+        value = encode(topic, shaped(topic, fields.from_json(topic, PURCHASE | changes)))
+    record = Record(topic, 2, 40, timestamp, key, value)
+    headers = dead_letters.headers_for(reason, detail, record)
+    offset = len(Letters.letters)
+    Letters.letters.append(Record("dead-letters", 0, offset, 0, key, value, tuple(headers)))
+
+
+@pytest.fixture
+def letters(monkeypatch):
+    monkeypatch.setattr("streams.cli.records.Records", Letters)
+    monkeypatch.setattr(Letters, "letters", [])
+    monkeypatch.setattr(Letters, "latest_", None)
+    return Letters
+
+
+def test_dead_letters_are_counted_and_filtered(run, letters):
+    refused("negative_amount", amount_minor=-5)
+    refused("negative_amount", amount_minor=-6)
+    refused("not_a_currency", currency="USX")
+    code, out, _ = run("dlq", "ls")
+    assert code == 0
+    assert [(each["reason"], each["count"]) for each in lines(out)] == [
+        ("negative_amount", 2),
+        ("not_a_currency", 1),
+    ]
+    code, out, _ = run("dlq", "ls", "--each", "--reason", "not_a_currency")
+    assert [each["letter"] for each in lines(out)] == ["0-2"]
+    assert run("dlq", "ls", "--topic", "fines")[1] == ""
+    code, _, err = run("dlq", "ls", "--reason", "negative")
+    assert code == 2
+    assert "negative_amount" in err
+
+
+def test_a_dead_letter_hides_values_unless_asked(run, letters):
+    refused("negative_amount", "amount_minor: 0 or more expected", amount_minor=-5)
+    code, out, _ = run("dlq", "show", "0-0")
+    assert code == 0
+    assert "books" not in out
+    assert "c-1" not in out
+    (shown,) = lines(out)
+    assert shown["detail"] == "amount_minor: 0 or more expected"
+    assert "correction" in shown["what_to_do"]
+    assert shown["fields"]["amount_minor"] == "•••"
+    (shown,) = lines(run("dlq", "show", "0-0", "--values")[1])
+    assert shown["key"] == "c-1"
+    assert shown["fields"]["amount_minor"] == -5
+    assert shown["fields"]["occurred_at"] == "2024-05-01T10:00:00Z"
+
+
+@pytest.mark.parametrize(("named", "code"), [("0-9", 1), ("7-0", 1), ("x", 2), ("0", 2)])
+def test_a_dead_letter_that_is_not_there_is_told(run, letters, named, code):
+    assert run("dlq", "show", named)[0] == code
+
+
+def test_replay_sends_nothing_unless_told(run, letters, monkeypatch):
+    sent = []
+    monkeypatch.setattr("streams.cli.resend.resend", lambda _, records: sent.extend(records))
+    refused("misplaced")
+    refused("negative_amount", amount_minor=-5)
+    code, out, err = run("dlq", "replay")
+    assert code == 1
+    assert [each["replay"] for each in lines(out)] == [
+        "would be sent",
+        "refused again: negative_amount",
+    ]
+    assert "Nothing was sent" in err
+    assert sent == []
+    code, out, err = run("dlq", "replay", "0-0", "--yes")
+    assert code == 0
+    assert [(each.topic, each.partition, each.timestamp) for each in sent] == [
+        ("purchases", 2, 1_714_600_000_000)
+    ]
+
+
+def test_replay_never_undoes_a_newer_consent(run, letters, monkeypatch):
+    refused("covers_from_ahead", topic="consents", timestamp=1000)
+    monkeypatch.setattr(Letters, "latest_", Record("consents", 0, 9, 2000, b"c-1", b"x"))
+    code, out, _ = run("dlq", "replay")
+    assert code == 1
+    assert "a newer one is in force" in lines(out)[0]["replay"]
+    monkeypatch.setattr(Letters, "latest_", Record("consents", 0, 9, 999, b"c-1", b"x"))
+    assert run("dlq", "replay")[0] == 0
+
+
+def test_a_replay_to_an_unknown_topic_is_refused(run, letters):
+    refused("bad_id", topic="elsewhere")
+    code, out, _ = run("dlq", "replay")
+    assert code == 1
+    assert "does not say which topic" in lines(out)[0]["replay"]
+
+
+# ---- doctor
+
+
+def test_doctor_goes_on_after_what_is_wrong(run, monkeypatch, tmp_path):
+    file = tmp_path / "file"
+    file.touch()
+    monkeypatch.setenv("PLAINSCORE_BROKERS", "127.0.0.1:1")
+    monkeypatch.setenv("PLAINSCORE_STATE_DIR", str(file / "state"))
+    monkeypatch.setenv("PLAINSCORE_PARTITION", "3")
+    code, out, _ = run("doctor")
+    found = {each["check"]: each for each in lines(out)}
+    assert code == 3
+    assert not found["state folder"]["ok"]
+    assert "PLAINSCORE_STATE_DIR" in found["state folder"]["next"]
+    assert "PLAINSCORE_PARTITIONS" in found["settings"]["found"]
+    assert found["schemas"]["ok"]
+    assert not found["broker"]["ok"]
+    assert all(each["next"] for each in found.values() if not each["ok"])
+
+
+def test_usage_errors_come_from_the_tree():
+    assert BadUsage("x").exit_code == 2
