@@ -252,6 +252,12 @@ def test_every_failure_becomes_a_sentence(error, exit_code, said):
     assert said in str(failure)
 
 
+def test_a_crash_is_told_by_what_crashed_it():
+    crash = RuntimeError("the worker crashed")
+    crash.__cause__ = OSError(errno.ENOSPC, "No space left", "/state")
+    assert failures.sentence(crash).what == "The disk is full"
+
+
 # ---- settings
 
 

@@ -84,7 +84,10 @@ def sentence(error: BaseException, *, brokers: str = "") -> PlainscoreError:
         return _of_the_system(error)
     if type(error).__name__ in ("KafkaException", "KafkaError"):
         return _of_kafka(error, brokers)
-    return _of_a_library(error) or PlainscoreError(
+    known = _of_a_library(error)
+    if known is None and error.__cause__ is not None:  # a crash says what crashed it
+        return sentence(error.__cause__, brokers=brokers)
+    return known or PlainscoreError(
         f"plainscore itself failed: {type(error).__name__}: {_first_line(error)}",
         next_step="Run it again with PLAINSCORE_DEBUG=1 to see where, and report that.",
     )
