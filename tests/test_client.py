@@ -13,7 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from streams import codec, scorecards
-from streams.client import AsyncPublisher, Publisher, Subscriber
+from streams.client import AsyncPublisher, Publisher, Subscriber, connection
 from streams.client.published import PublishedScorecard, grant_problem, to_publish
 from streams.client.shape import milliseconds, natural_id, shaped
 from streams.errors import BadData, BadUsage, Unreachable
@@ -263,10 +263,14 @@ def test_a_grant_is_to_a_published_scorecard_that_reads_the_kind() -> None:
 # ---- wrong use, and no broker
 
 
-def test_no_broker_is_said_within_seconds() -> None:
+def test_no_broker_is_said_within_seconds(monkeypatch: pytest.MonkeyPatch) -> None:
     """Not a hang, not a traceback: the address and what to do."""
+    assert connection.ANSWER_WITHIN <= 10
+    monkeypatch.setattr(connection, "ANSWER_WITHIN", 0.5)
+    began = time.monotonic()
     with pytest.raises(Unreachable) as failed:
         Publisher("127.0.0.1:1")
+    assert time.monotonic() - began < 3
     assert "Connection refused" in str(failed.value)
     assert "127.0.0.1:1" in str(failed.value)
     assert "plainscore broker" in str(failed.value)

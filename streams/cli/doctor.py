@@ -30,8 +30,10 @@ def doctor() -> None:
     chosen = settings.load()
     findings: list[Finding] = []
     with show.waiting("Looking"):
-        for check in (_settings, _java, _broker, _topics, _clock, _schemas, _state, _metrics):
+        for check in (_settings, _java, _schemas, _state, _metrics, _broker):
             findings.append(_kept_calm(check, chosen))
+        if findings[-1].ok:
+            findings += (_kept_calm(check, chosen) for check in (_topics, _clock))
     if show.on_terminal():
         for each in findings:
             mark = "[green]ok [/green]" if each.ok else "[red]not[/red]"
@@ -54,7 +56,7 @@ def _kept_calm(check: Callable[[Settings], Finding], chosen: Settings) -> Findin
         return check(chosen)
     except Exception as error:
         failure = failures.sentence(error, brokers=chosen.brokers)
-        return Finding(check.__name__.strip("_"), False, failure.what, failure.next_step)
+        return Finding(NAMES[check], False, failure.what, failure.next_step)
 
 
 def _settings(_: Settings) -> Finding:
@@ -198,3 +200,15 @@ def _metrics(chosen: Settings) -> Finding:
         if isinstance(error.reason, ConnectionRefusedError):
             return Finding("worker's port", True, f"{place} is free; no worker runs here")
         raise
+
+
+NAMES: dict[Callable[[Settings], Finding], str] = {
+    _settings: "settings",
+    _java: "embedded broker",
+    _schemas: "schemas",
+    _state: "state folder",
+    _metrics: "worker's port",
+    _broker: "broker",
+    _topics: "topics",
+    _clock: "clock",
+}

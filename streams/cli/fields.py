@@ -94,18 +94,26 @@ def time(text: str, name: str = "time") -> int:
     if text.lstrip("-").isdigit() and len(text) != 8:
         return int(text)
     try:
-        moment = datetime.fromisoformat(text)
+        read = datetime.fromisoformat(text)
     except ValueError:
-        moment = None
-    if moment is not None and moment.tzinfo is None and len(text) <= 10:
-        moment = moment.replace(tzinfo=UTC)
-    if moment is None or moment.tzinfo is None:
+        read = None
+    if read is not None and read.tzinfo is None and len(text) <= 10:
+        read = read.replace(tzinfo=UTC)
+    if read is None or read.tzinfo is None:
         raise BadData(
             f"{name} must be a time with its zone, and is {_shown(text)}",
             next_step="Write it like 2024-05-31T12:00:00Z.",
         )
-    since = moment - datetime(1970, 1, 1, tzinfo=UTC)
+    since = read - datetime(1970, 1, 1, tzinfo=UTC)
     return (since.days * 86_400 + since.seconds) * 1000 + since.microseconds // 1000
+
+
+def moment(text: str, option: str) -> int:
+    """Read an option's time as ms since 1970."""
+    try:
+        return time(text, "A time")
+    except BadData as error:
+        raise BadUsage(error.what, where=option, next_step=error.next_step) from None
 
 
 def day(text: str, name: str = "day") -> int:

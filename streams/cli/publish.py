@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn, TimeRemainingColumn
@@ -13,7 +13,12 @@ from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn, TimeRe
 from streams import settings
 from streams.cli import show
 from streams.cli.rows import Mapped, Row, Source, form_of, opened, rows
+from streams.dead_letters import REASONS
 from streams.errors import BadData, BadUsage, PlainscoreError, Unreachable
+from streams.settings import Settings
+
+if TYPE_CHECKING:
+    from streams.client import Publisher
 
 SHOWN_LINES = 5  # of each reason
 SHOWN_REASONS = 20
@@ -25,17 +30,22 @@ class Summary:
 
     sent: int = 0
     refused: int = 0
-    reasons: dict[str, list[int]] = field(default_factory=dict)  # what was wrong -> lines
+    reasons: dict[str, list[int | None]] = field(default_factory=dict)  # what was wrong -> lines
     examples: dict[str, PlainscoreError] = field(default_factory=dict)
 
-    def refuse(self, line: int, error: PlainscoreError) -> None:
-        """Note a row that was not sent; piped, say so at once."""
+    def refuse(self, line: int | None, error: PlainscoreError) -> None:
+        """Note a row that was not sent; piped, say so at once. No line: Kafka does not say."""
         self.refused += 1
-        reason = error.what.partition(", and is ")[0]  # the same reason, whatever the value
-        self.reasons.setdefault(reason, []).append(line)
-        self.examples.setdefault(reason, error)
+        told = error.what.partition(", and is ")[0]  # the same reason, whatever the value
+        self.reasons.setdefault(told, []).append(line)
+        self.examples.setdefault(told, error)
         if not show.on_terminal():
-            show.line({"line": line, "refused": error.what, "next": error.next_step or None})
+            show.line({"line": line, "refused": error.what, "what_to_do": _advice(error)})
+
+
+def _advice(error: PlainscoreError) -> str | None:
+    """What to do, in the words of the worker's reason if it would refuse it for one."""
+    return REASONS.get(error.where) or error.next_step or None
 
 
 def publish(
@@ -73,19 +83,19 @@ def publish(
     fields.known(topic, list(constants), "--set")
     mapped = Mapped(topic, columns, constants)
     chosen = settings.load()
-    summary = Summary()
     with opened(file) as source:
         form = form_of(file, form, mapped)
         with (
             Publisher(chosen.brokers, prefix=chosen.prefix, kafka=chosen.kafka) as publisher,
             _progress(source, topic) as seen,
         ):
+            sender = Sender(publisher, topic, chosen, natural_key=natural_key)
             for row in rows(source, form, mapped):
-                _send(publisher, topic, row, natural_key, summary)
-                seen(summary)
-            publisher.flush()
-    _tell(topic, summary)
-    if summary.refused:
+                sender.send(row)
+                seen(sender.summary)
+            sender.finish()
+    _tell(topic, sender.summary)
+    if sender.summary.refused:
         raise typer.Exit(1)
 
 
@@ -105,23 +115,73 @@ def _takes_records(topic: str) -> None:
     )
 
 
-def _send(publisher: Any, topic: str, row: Row, natural_key: bool, summary: Summary) -> None:
-    if isinstance(row.values, PlainscoreError):
-        summary.refuse(row.line, row.values)
-        return
-    try:
-        publisher.publish(topic, row.values, natural_key=natural_key)
-    except BadData as error:
-        summary.refuse(row.line, error)
-    except Unreachable as error:
-        raise Unreachable(
-            f"{error.what}; {summary.sent:,} rows were handed over before line {row.line:,}",
-            where=error.where,
-            next_step=f"{error.next_step} Then publish the whole file again: "
-            "what arrived the first time changes nothing.",
-        ) from error
-    else:
-        summary.sent += 1
+class Sender:
+    """Hands rows to a publisher; what it refuses is noted, and the rest goes on."""
+
+    def __init__(
+        self, publisher: "Publisher", topic: str, chosen: Settings, *, natural_key: bool
+    ) -> None:
+        self.summary = Summary()
+        self._natural_key = natural_key
+        self._publisher = publisher
+        self._topic = topic
+        self._largest = chosen.max_record_bytes
+
+    def send(self, row: Row) -> None:
+        """Send one row, or note why not. Raises Unreachable, saying how far it came."""
+        if isinstance(row.values, PlainscoreError):
+            self.summary.refuse(row.line, row.values)
+            return
+        try:
+            if row.size > self._largest // 2:  # Avro is smaller than text, but for very long ids
+                self._hold_to_size(row.values)
+            self._publish(row.values)
+        except BadData as error:
+            self.summary.refuse(row.line, error)
+        except Unreachable as error:
+            sent = self.summary.sent
+            raise Unreachable(
+                f"{error.what}; {sent:,} rows were handed over before line {row.line:,}",
+                where=error.where,
+                next_step=f"{error.next_step} Then publish the whole file again: "
+                "what arrived the first time changes nothing.",
+            ) from error
+        else:
+            self.summary.sent += 1
+
+    def finish(self) -> None:
+        """Wait for Kafka's word on every row."""
+        try:
+            self._publisher.flush()
+        except BadData as error:
+            self._lost(error)
+
+    def _publish(self, values: dict[str, Any]) -> None:
+        try:
+            self._publisher.publish(self._topic, values, natural_key=self._natural_key)
+        except BadData as error:
+            if not error.where.startswith("brokers"):
+                raise
+            self._lost(error)  # Kafka's word on an earlier row: this one did not go out
+            self._publisher.publish(self._topic, values, natural_key=self._natural_key)
+
+    def _lost(self, error: BadData) -> None:
+        """Note a row that Kafka refused after it was handed over; it does not say which."""
+        self.summary.sent -= 1
+        self.summary.refuse(None, error)
+
+    def _hold_to_size(self, values: dict[str, Any]) -> None:
+        from streams.client.shape import shaped
+        from streams.codec import encode
+
+        shape = shaped(self._topic, {"event_id": "", **values} if self._natural_key else values)
+        size = len(encode(self._topic, shape)) + len(shape["citizen_id"].encode())
+        if size > self._largest:
+            raise BadData(
+                f"{self._topic}: at most {self._largest:,} bytes expected",
+                where="oversized",
+                next_step=REASONS["oversized"],
+            )
 
 
 @contextmanager
@@ -163,7 +223,7 @@ def _tell(topic: str, summary: Summary) -> None:
                 "rows": len(summary.reasons[reason]),
                 "lines": _some(summary.reasons[reason]),
                 "what_was_wrong": summary.examples[reason].what,
-                "what_to_do": summary.examples[reason].next_step,
+                "what_to_do": _advice(summary.examples[reason]),
             }
             for reason in by_count[:SHOWN_REASONS]
         ),
@@ -173,6 +233,6 @@ def _tell(topic: str, summary: Summary) -> None:
         show.say(f"and {len(by_count) - SHOWN_REASONS} more reasons; pipe it to see every row.")
 
 
-def _some(lines: list[int]) -> str:
-    shown = ", ".join(map(str, lines[:SHOWN_LINES]))
+def _some(lines: list[int | None]) -> str:
+    shown = ", ".join("?" if line is None else f"{line:,}" for line in lines[:SHOWN_LINES])
     return shown + (", ..." if len(lines) > SHOWN_LINES else "")

@@ -93,7 +93,7 @@ def share(
             {
                 "audience": audience,
                 "reveals": [each.strip() for each in reveals.split(",")],
-                "until": fields.time(until, "--until"),
+                "until": fields.moment(until, "--until"),
             }
         )
     with _publisher(chosen) as publisher:
@@ -198,7 +198,7 @@ def correct(
             next_step="Give --set FIELD=VALUE, or --retract.",
         )
     texts = fields.pairs(set_, "--set")
-    fields.known("corrections", list(texts), "--set")
+    _replaceable(list(texts))
     replaced = fields.from_texts("corrections", texts)
     chosen = settings.load()
     about = _about(chosen, citizen, event_id, Told(kind, source, at))
@@ -242,11 +242,25 @@ def _grant(text: str, before: list["Grant"]) -> "Grant":
             next_step="Write it like everyday:purchases,payments or everyday:purchases:2024-01-01.",
         )
     if start:
-        covers_from = fields.time(start, "the grant's FROM")
+        covers_from = fields.moment(start, "--grant")
     else:
         known = [cast(int, g["covers_from"]) for g in before if g["scorecard"] == scorecard]
         covers_from = min(known, default=show.now())
     return {"scorecard": scorecard, "kinds": named, "covers_from": covers_from}
+
+
+def _replaceable(names: Sequence[str]) -> None:
+    """Refuse a name that no kind of event has; whether the event's kind has it, Publisher says."""
+    from streams.kinds import kinds
+
+    offered = dict.fromkeys(name for kind in kinds().values() for name in kind.fields)
+    for name in names:
+        if name not in offered:
+            raise BadUsage(
+                f"A correction cannot replace {name!r}",
+                where="--set",
+                next_step=f"It replaces {', '.join(offered)}.",
+            )
 
 
 class Told(NamedTuple):
@@ -261,7 +275,7 @@ def _about(chosen: Settings, citizen: str, event_id: str, told: Told) -> "About"
     """Name an event whole: from what was told, and the ledger for the rest."""
     kind, source, at = told
     if kind and source and at:
-        return _named(EventRef(kind, source, event_id), fields.time(at, "--at"))
+        return _named(EventRef(kind, source, event_id), fields.moment(at, "--at"))
     found = [
         (event, entry.fact.occurred_at)
         for event, entry in _ledger(chosen, citizen).items()
@@ -280,7 +294,7 @@ def _about(chosen: Settings, citizen: str, event_id: str, told: Told) -> "About"
             else "See `plainscore export`, or name it whole: --kind, --source and --at.",
         )
     ((event, occurred_at),) = found
-    return _named(event, fields.time(at, "--at") if at else occurred_at)
+    return _named(event, fields.moment(at, "--at") if at else occurred_at)
 
 
 def _named(event: EventRef, occurred_at: int) -> "About":

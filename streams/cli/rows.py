@@ -20,9 +20,10 @@ csv.field_size_limit(1 << 20)
 
 
 class Row(NamedTuple):
-    """A row's line (from 1) and its fields, or why it cannot be read."""
+    """A row's line (from 1), its size in the file, and its fields or why it cannot be read."""
 
     line: int
+    size: int  # bytes
     values: dict[str, Any] | PlainscoreError
 
 
@@ -91,7 +92,7 @@ def _ndjson(source: Source, mapped: Mapped) -> Iterator[Row]:
 
     for number, text in enumerate(source, 1):
         if text.strip():
-            yield Row(number, _read(fields_in, text))
+            yield Row(number, len(text), _read(fields_in, text))
 
 
 def _csv(source: Source, mapped: Mapped) -> Iterator[Row]:
@@ -111,7 +112,7 @@ def _csv(source: Source, mapped: Mapped) -> Iterator[Row]:
 
     for number, text in lines:
         if text.strip():
-            yield Row(number, _read(fields_in, text))
+            yield Row(number, len(text), _read(fields_in, text))
 
 
 def _columns(header: list[str], mapped: Mapped) -> dict[str, int]:

@@ -34,6 +34,7 @@ def score(citizen: Citizen) -> None:
         stored = _stored(reader, citizen)
         pages = _pages(reader, chosen)
         changes = reader.citizen_changes(citizen) if show.on_terminal() else []
+    shown = show.brief if show.on_terminal() else show.when
     show.rows(
         (
             {
@@ -43,13 +44,13 @@ def score(citizen: Citizen) -> None:
                 "score": account.score,
                 "tier": account.tier,
                 "perks": list(_page(pages, account).perks_of(account.tier)),
-                "as_of": show.when(stored.citizen.as_of),
-                "period_turns": show.when(_turn(stored, _page(pages, account))),
+                "as_of": shown(stored.citizen.as_of),
+                "next_turn": shown(_turn(stored, _page(pages, account))),
                 "last_week": _course(changes, account),
             }
             for account in _accounts(stored)
         ),
-        ("scorecard", "version", "score", "tier", "perks", "as_of", "period_turns", "last_week"),
+        ("scorecard", "version", "score", "tier", "perks", "as_of", "next_turn", "last_week"),
         empty=f"{citizen} has consented, and no scorecard that was granted is published.",
     )
 
@@ -258,7 +259,7 @@ def _lay_out(found: "Explanation", words: Sequence[str]) -> None:
     rows += [{"points": found.clamp, "part": "clamp", "events": None}]
     show.rows(rows, ("points", "part", "events"))
     lines.print(
-        f"As of {show.when(found.as_of)}. What is older counts less "
-        f"from {show.when(found.next_turn)} on.\n",
+        f"As of {show.brief(found.as_of)}. What is older counts less "
+        f"from {show.brief(found.next_turn)} on.\n",
         markup=False,
     )

@@ -144,6 +144,12 @@ def when(ms: int | None) -> str | None:
     return moment.strftime("%Y-%m-%dT%H:%M:%S") + (f".{ms % 1000:03}Z" if ms % 1000 else "Z")
 
 
+def brief(ms: int) -> str:
+    """Milliseconds since 1970 to the minute, in UTC, where space is short."""
+    exact = when(ms) or ""
+    return f"{exact[:16]}Z" if "T" in exact else exact
+
+
 def money(amount_minor: int, currency: str) -> str:
     """An amount in minor units as people write it: 123456 USD is `1,234.56 USD`."""
     decimals = DECIMALS.get(currency, 2)

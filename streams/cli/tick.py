@@ -8,6 +8,7 @@ import typer
 from streams import settings
 from streams.cli import fields, show
 from streams.errors import Unreachable
+from streams.settings import Settings
 
 
 def tick(
@@ -20,10 +21,18 @@ def tick(
     ] = False,
 ) -> None:
     """Let time pass for everybody: one tick in every partition."""
+    chosen = settings.load()
+    moment = fields.moment(at, "--at") if at else None
+    try:
+        _tick(chosen, moment, hourly=hourly)
+    except KeyboardInterrupt:
+        if not hourly:
+            raise
+
+
+def _tick(chosen: Settings, moment: int | None, *, hourly: bool) -> None:
     from streams.client import Publisher
 
-    chosen = settings.load()
-    moment = fields.time(at, "--at") if at else None
     while True:
         ticked = show.now() if moment is None else moment
         try:

@@ -1,5 +1,6 @@
 """`plainscore watch`: changes of scores as they are committed."""
 
+from contextlib import suppress
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -26,14 +27,15 @@ def watch(
     from streams.client import Subscriber
 
     chosen = settings.load()
-    with Subscriber(
+    subscriber = Subscriber(
         chosen.brokers,
         prefix=chosen.prefix,
         kafka=chosen.kafka,
         audience=audience,
         citizen=citizen,
         from_="start" if from_start else "end",
-    ) as changes:
+    )
+    with suppress(KeyboardInterrupt), subscriber as changes:
         if show.words().is_terminal:
             show.say("Watching; Ctrl-C ends it.")
         for change in changes:

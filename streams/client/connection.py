@@ -82,7 +82,7 @@ class Connection:
         return False
 
     def ends(self, consumer: Consumer, topic: str, partition: int) -> tuple[int, int]:
-        """Give a partition's first offset and its end (of what is committed, if it reads only that).
+        """Give a partition's first offset and its end, the committed one if it reads committed.
 
         A topic that was just created, or a leader that just died, is asked again for about 10 s.
         """

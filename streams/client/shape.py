@@ -75,7 +75,7 @@ def _prepared(topic: str) -> tuple[_Check, dict[str, Any]]:
     return _check_of(schema, {}), defaults
 
 
-def _check_of(schema: Any, named: dict[str, _Check]) -> _Check:  # noqa: PLR0911 - one line a type
+def _check_of(schema: Any, named: dict[str, _Check]) -> _Check:
     if isinstance(schema, list):
         return _union(schema, named)
     if isinstance(schema, str):
