@@ -218,6 +218,26 @@ def test_a_damaged_folder_is_corrupt(tmp_path: Path, damaged: str) -> None:
     PartitionStore.open(tmp_path / "p").close()
 
 
+def test_a_damaged_block_is_never_taken_for_the_end_of_a_table(tmp_path: Path) -> None:
+    store = PartitionStore.open(tmp_path / "p")
+    rows: dict[bytes, bytes | None] = {b"%06d" % number: os.urandom(100) for number in range(9_999)}
+    store.write({"ledger": rows}, {}, {"ledger": 1}, None)
+    store.close()
+    largest = max((tmp_path / "p").glob("*.sst"), key=lambda path: path.stat().st_size)
+    with largest.open("r+b") as file:
+        file.seek(largest.stat().st_size // 2)
+        file.write(bytes(5_000))
+    store = PartitionStore.open(tmp_path / "p")
+    with pytest.raises(Corrupt, match="checksum"):
+        list(store.rows("ledger"))
+    with pytest.raises(Corrupt, match="checksum"):
+        store.get_many("ledger", list(rows))
+    with pytest.raises(Corrupt, match="checksum"):
+        for key in rows:
+            store.get("ledger", key)
+    store.close()
+
+
 def test_forgotten_folders_are_deleted_after_a_week(tmp_path: Path) -> None:
     for partition in range(3):
         PartitionStore.open(partition_folder(tmp_path, partition)).close()

@@ -77,12 +77,18 @@ class PartitionStore:
 
     def get(self, family: str, key: bytes) -> bytes | None:
         """Give the value of a key, None if it has none."""
-        value: bytes | None = self._families[family].get(key)
+        try:
+            value: bytes | None = self._families[family].get(key)
+        except Exception as error:
+            raise _failure(self.path, error) from error
         return value
 
     def get_many(self, family: str, keys: list[bytes]) -> list[bytes | None]:
         """Give the values of keys, in their order."""
-        values: list[bytes | None] = self._families[family].get(keys)
+        try:
+            values: list[bytes | None] = self._families[family].get(keys)
+        except Exception as error:
+            raise _failure(self.path, error) from error
         return values
 
     def rows(
@@ -95,7 +101,15 @@ class PartitionStore:
         bounds = ReadOptions()  # RocksDB reads the end out of its memory: keep it while iterating
         if end is not None:  # RocksDB would else step over all that was deleted behind the end
             bounds.set_iterate_upper_bound(end)
-        yield from self._families[family].items(from_key=start, read_opt=bounds)
+        place = self._families[family].iter(bounds)
+        place.seek(start)
+        while place.valid():
+            yield place.key(), place.value()
+            place.next()
+        try:
+            place.status()  # a damaged block ends the rows too; `items()` would keep that to itself
+        except Exception as error:
+            raise _failure(self.path, error) from error
 
     def offsets(self) -> dict[str, int]:
         """Give, by table, the next offset of its changelog; {} if the folder is new."""
