@@ -20,6 +20,7 @@ from streams.cli import (
     tick,
     topics,
     watch,
+    worker,
 )
 
 app = typer.Typer(
@@ -53,6 +54,7 @@ def plainscore(
 
 
 for command in (
+    worker.worker,
     publish.publish,
     watch.watch,
     score.score,

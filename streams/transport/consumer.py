@@ -28,6 +28,9 @@ class Consumer(base.Consumer):
     logger = base.logger
     consumer_stopped_errors = ()
 
+    transport: Any
+    app: Any
+
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         plan = self.transport.plan
@@ -83,9 +86,7 @@ class Consumer(base.Consumer):
                 await self.lane.idle()
 
     def _to_message(self, tp: TP, record: Any) -> ConsumerMessage:
-        message = ConsumerMessage(
-            tp.topic, tp.partition, -1, 0.0, 0, {}, None, record, None, tp=tp
-        )
+        message = ConsumerMessage(tp.topic, tp.partition, -1, 0.0, 0, {}, None, record, None, tp=tp)
         # Streams pass over a message of another generation of the app.
         message.generation_id = self.app.consumer_generation_id
         return message
@@ -106,6 +107,7 @@ class Consumer(base.Consumer):
         inputs = self.transport.plan.topics
         self._assigned = {TP(topic, number) for topic in inputs for number in partitions}
         self.app.on_rebalance_start()
+        self.app.consumer_generation_id = generation
         await self.on_partitions_assigned(self._assigned, generation)
         self._take(generation, partitions)
 
@@ -119,7 +121,7 @@ class Consumer(base.Consumer):
 
     def _unclear(self) -> None:
         """Take the way back after a transaction without a clear yes."""
-        asyncio.ensure_future(self._again())
+        self._taking = asyncio.ensure_future(self._again())
 
     async def _again(self) -> None:
         generation = await asyncio.wrap_future(self.member.call(self.member.halt))
@@ -138,8 +140,9 @@ class Consumer(base.Consumer):
             held = await self.transport.restore(sorted(partitions))
             metadata = self.member.metadata
             await self.lane.take(generation, metadata, held)
+            self.app.tables.overlays = {each.number: each.overlay for each in held}
             member = self.member
-            await asyncio.wrap_future(member.call(lambda: member.start(generation, offsets)))
+            await asyncio.wrap_future(member.call(lambda: member.read_from(generation, offsets)))
             self.transport.on_ready(sorted(partitions))
         except asyncio.CancelledError:
             raise
@@ -218,7 +221,9 @@ class Consumer(base.Consumer):
         """All topics have one partition count."""
         return int(self.transport.plan.partitions)
 
-    def key_partition(self, topic: str, key: bytes | None, partition: int | None = None) -> int | None:
+    def key_partition(
+        self, topic: str, key: bytes | None, partition: int | None = None
+    ) -> int | None:
         """Records are placed by their producers."""
         return partition
 

@@ -21,14 +21,14 @@ from streams.process import Outcome
 from streams.record import Record
 from streams.scoring.citizen import Citizen
 from streams.tables.counted import Counted
-from streams.tables.overlay import Overlay, TableView
+from streams.tables.overlay import Overlay
 from streams.tables.partition import PartitionStore
 from streams.topics import full_name
 from streams.transport.batch import Batch
 
 log = structlog.get_logger(__name__)
 
-Places = Mapping[tuple[str, int], int]
+Offsets = dict[str, int]  # by table, the next offset of its changelog; -1 until it is known
 
 
 @dataclass
@@ -63,14 +63,9 @@ class Part:
         return self.held.number
 
     @property
-    def citizens(self) -> Any:
-        """The table of citizens, as this transaction sees it."""
-        return self.held.overlay.view("citizens")
-
-    @property
-    def ledger(self) -> TableView:
-        """The ledger, as this transaction sees it."""
-        return self.held.overlay.view("ledger")
+    def known(self) -> dict[str, Citizen | None]:
+        """The citizens as earlier transactions left them."""
+        return self.held.known
 
 
 class Out:
@@ -160,7 +155,7 @@ class Lane:
         with metrics.commit_phase.labels("produce").time():
             offsets = _write_changelogs(parts)
             left = await run(None, producer.flush, 30)
-            if left or any(o is None for table in offsets.values() for o in table.values()):
+            if left or any(o < 0 for table in offsets.values() for o in table.values()):
                 raise KafkaException(KafkaError(KafkaError._TIMED_OUT, "output was not delivered"))
         # 4. the input's offsets, with the group's metadata: whoever lost a partition fails here
         with metrics.commit_phase.labels("offsets").time():
@@ -169,9 +164,7 @@ class Lane:
                 for (topic, partition), offset in batch.positions.items()
             ]
             if places:
-                await run(
-                    None, producer.send_offsets_to_transaction, places, self.metadata, 30
-                )
+                await run(None, producer.send_offsets_to_transaction, places, self.metadata, 30)
         # 5. commit
         with metrics.commit_phase.labels("commit").time():
             await run(None, producer.commit_transaction, 30)
@@ -223,9 +216,9 @@ class Lane:
         return [held.number for held in self.held.values() if held.pending]
 
 
-def _write_changelogs(parts: list[Part]) -> dict[int, dict[str, int | None]]:
+def _write_changelogs(parts: list[Part]) -> dict[int, Offsets]:
     """Send the changed rows; gives the next offset of each changelog, once it is flushed."""
-    offsets: dict[int, dict[str, int | None]] = defaultdict(dict)
+    offsets: dict[int, Offsets] = defaultdict(dict)
     for part in parts:
         for table, rows in part.held.overlay.changes().items():
             last = len(rows) - 1
@@ -233,7 +226,7 @@ def _write_changelogs(parts: list[Part]) -> dict[int, dict[str, int | None]]:
                 if place < last:
                     part.out.produce(f"{table}-changelog", key, value)
                     continue
-                offsets[part.number][table] = None
+                offsets[part.number][table] = -1
                 part.out.produce(
                     f"{table}-changelog",
                     key,
@@ -243,17 +236,16 @@ def _write_changelogs(parts: list[Part]) -> dict[int, dict[str, int | None]]:
     return offsets
 
 
-def _noting(
-    offsets: dict[str, int | None], table: str
-) -> Callable[[KafkaError | None, Message], None]:
+def _noting(offsets: Offsets, table: str) -> Callable[[KafkaError | None, Message], None]:
     def note(error: KafkaError | None, message: Message) -> None:
-        if error is None:
-            offsets[table] = message.offset() + 1
+        offset = message.offset()
+        if error is None and offset is not None:
+            offsets[table] = offset + 1
 
     return note
 
 
-def _write_stores(parts: list[Part], offsets: Mapping[int, Mapping[str, int]]) -> None:
+def _write_stores(parts: list[Part], offsets: Mapping[int, Offsets]) -> None:
     for part in parts:
         held, outcome = part.held, part.outcome
         assert outcome is not None
@@ -286,4 +278,3 @@ def _count(batch: Batch, parts: list[Part]) -> None:
             metrics.delays.observe(topic, sent, now)
             offset = batch.positions[topic, part.number]
             metrics.lag.reached(topic, part.number, offset, sent[-1])
-

@@ -21,8 +21,9 @@ from confluent_kafka import (
     Message,
     TopicPartition,
 )
-from confluent_kafka.admin import AdminClient, OffsetSpec
+from confluent_kafka.admin import AdminClient, OffsetSpec  # type: ignore[attr-defined]
 
+from streams import metrics
 from streams.record import Record
 from streams.topics import bare_name, full_name
 from streams.transport.batch import Batch
@@ -67,6 +68,7 @@ class Member(threading.Thread):
         self._reached: dict[Place, int] = {}  # the next offset of each place
         self._reading = False  # between `start` and the end of a generation
         self._paused = False
+        self._noted = 0.0
         self.generation = 0
         self.metadata: Any = None  # of the group, for the transaction: taken on assignment
 
@@ -117,13 +119,18 @@ class Member(threading.Thread):
 
     def committed(self) -> dict[Place, int]:
         """Ask for the committed offsets of all places, waiting for open transactions' ends."""
-        asked = self._consumer.committed(self._consumer.assignment(), timeout=30)
+        return self._offsets(self._consumer.assignment())
+
+    def _offsets(self, partitions: list[TopicPartition]) -> dict[Place, int]:
+        if not partitions:
+            return {}
+        asked = self._consumer.committed(partitions, timeout=30)
         return {
             self._place(each): each.offset if each.offset >= 0 else OFFSET_BEGINNING
             for each in asked
         }
 
-    def start(self, generation: int, offsets: Mapping[Place, int]) -> bool:
+    def read_from(self, generation: int, offsets: Mapping[Place, int]) -> bool:
         """Begin to read at these offsets; False if the assignment is no longer the same."""
         if generation != self.generation:
             return False
@@ -132,7 +139,7 @@ class Member(threading.Thread):
                 topic, partition = place
                 where = TopicPartition(full_name(topic, self._prefix), partition, offset)
                 self._consumer.seek(where)
-        self._begin_at(offsets)
+        self._reached = dict(offsets)
         self._consumer.resume(self._consumer.assignment())
         self._paused, self._reading = False, True
         return True
@@ -154,6 +161,7 @@ class Member(threading.Thread):
         if self._paused:
             self._consumer.resume(self._consumer.assignment())
             self._paused = False
+        self._note_ends()
         generation = self.generation
         batch = Batch(generation)
         waiting, self._backlog = self._backlog, []
@@ -177,7 +185,7 @@ class Member(threading.Thread):
         and then sent events must not lose them.
         """
         asked = {
-            TopicPartition(full_name(topic, self._prefix), partition): OffsetSpec.latest()
+            TopicPartition(full_name(topic, self._prefix), partition): _LATEST
             for partition, records in batch.parts.items()
             if any(record.topic not in GATE for record in records)
             for topic in GATE
@@ -199,7 +207,7 @@ class Member(threading.Thread):
         behind = [place for place, end in ends.items() if self._reached.get(place, 0) < end]
         while behind and self.generation == batch.generation:
             for message in self._consumer.consume(MOST_RECORDS, WAIT):
-                if message.error() is None and self._bare(message.topic()) not in GATE:
+                if message.error() is None and self._bare(message.topic() or "") not in GATE:
                     self._backlog.append(message)
                 else:
                     self._take(batch, message)
@@ -218,7 +226,10 @@ class Member(threading.Thread):
 
     def _take(self, batch: Batch, message: Message) -> None:
         error = message.error()
-        topic, partition, offset = self._bare(message.topic()), message.partition(), message.offset()
+        topic = self._bare(message.topic() or "")
+        partition, offset = message.partition(), message.offset()
+        if partition is None or offset is None:
+            return
         if error is not None:
             if error.code() == KafkaError._PARTITION_EOF:
                 self._reached[topic, partition] = offset
@@ -236,10 +247,21 @@ class Member(threading.Thread):
             message.timestamp()[1],
             message.key(),
             message.value(),
-            tuple(message.headers() or ()),
+            tuple(message.headers() or ()),  # type: ignore[arg-type]
         )
         batch.parts.setdefault(partition, []).append(record)
         batch.positions[topic, partition] = self._reached[topic, partition] = offset + 1
+
+    def _note_ends(self) -> None:
+        """Tell the metrics how far the input reaches, as librdkafka has last heard."""
+        if time.monotonic() - self._noted < IDLE:
+            return
+        self._noted = time.monotonic()
+        for topic, partition in self._reached:
+            place = TopicPartition(full_name(topic, self._prefix), partition)
+            _, end = self._consumer.get_watermark_offsets(place, cached=True)
+            if end >= 0:
+                metrics.lag.end(topic, partition, end)
 
     def _idle(self) -> None:
         """Serve the group's protocol while nothing is fetched."""
@@ -254,27 +276,23 @@ class Member(threading.Thread):
 
     def _assigned(self, consumer: Consumer, partitions: list[TopicPartition]) -> None:
         self.metadata = consumer.consumer_group_metadata()
-        consumer.assign(partitions)
-        offsets = self.committed() if partitions else {}
+        offsets = self._offsets(partitions)
         for each in partitions:
             each.offset = offsets[self._place(each)]
         consumer.assign(partitions)
         consumer.pause(partitions)
         self._paused, self._reading = True, False
         self._backlog.clear()
-        self._begin_at(offsets)
+        self._reached = offsets
         self.generation += 1
         self._on_assigned({each.partition for each in partitions}, self.generation)
 
-    def _revoked(self, consumer: Consumer, _partitions: list[TopicPartition]) -> None:
+    def _revoked(self, _consumer: Consumer, _partitions: list[TopicPartition]) -> None:
         self._reading = False
         self._backlog.clear()
         self._reached.clear()
         self.generation += 1
         self._on_revoked()
-
-    def _begin_at(self, offsets: Mapping[Place, int]) -> None:
-        self._reached = dict(offsets)
 
     def _place(self, where: TopicPartition) -> Place:
         return self._bare(where.topic), where.partition
@@ -283,4 +301,5 @@ class Member(threading.Thread):
         return bare_name(topic, self._prefix)
 
 
+_LATEST = OffsetSpec.latest()  # type: ignore[no-untyped-call]
 _ADMIN = ("bootstrap.servers", "security.protocol", "client.id")

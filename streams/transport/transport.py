@@ -54,6 +54,9 @@ class Transport(base.Transport):
     on_ready: Callable[[list[int]], None]
     on_unclear: Callable[[], None]
 
+    def _unclear(self) -> None:
+        self.on_unclear()
+
     def run_on(
         self,
         plan: Plan,
@@ -62,5 +65,5 @@ class Transport(base.Transport):
     ) -> Lane:
         """Set the transport up; gives the lane on which the agents' transactions run."""
         self.plan, self.restore, self.on_ready = plan, restore, on_ready
-        self.lane = Lane(plan.producer_config, plan.prefix, lambda: self.on_unclear())
+        self.lane = Lane(plan.producer_config, plan.prefix, self._unclear)
         return self.lane
