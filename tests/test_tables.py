@@ -233,8 +233,7 @@ def test_a_damaged_block_is_never_taken_for_the_end_of_a_table(tmp_path: Path) -
     with pytest.raises(Corrupt, match="checksum"):
         store.get_many("ledger", list(rows))
     with pytest.raises(Corrupt, match="checksum"):
-        for key in rows:
-            store.get("ledger", key)
+        [store.get("ledger", key) for key in rows]
     store.close()
 
 
