@@ -1,5 +1,6 @@
 """The tables without a broker: overlay, folder, counts, what is usable, what Faust sees."""
 
+import asyncio
 import os
 import signal
 import subprocess
@@ -316,3 +317,15 @@ def test_faust_gives_our_tables_by_name(store: PartitionStore) -> None:
     assert app.tables.changelog_topics == set()
     with pytest.raises(BadUsage, match="outside of an agent"):
         citizens[b"bob"] = b"2"
+
+
+def test_the_tables_start_without_faust_reading_changelogs() -> None:
+    async def start() -> None:
+        app = faust.App("plainscore", Table=Table, TableManager=TableManager, web_enabled=False)
+        app.Table("citizens")
+        async with app.tables:
+            await app.tables.wait_until_tables_registered()
+            with pytest.raises(RuntimeError, match="Too late"):
+                app.Table("ledger")
+
+    asyncio.run(start())
