@@ -1,5 +1,6 @@
 """The tables without a broker: overlay, folder, counts, what is usable, what Faust sees."""
 
+import asyncio
 import os
 import signal
 import subprocess
@@ -233,8 +234,7 @@ def test_a_damaged_block_is_never_taken_for_the_end_of_a_table(tmp_path: Path) -
     with pytest.raises(Corrupt, match="checksum"):
         store.get_many("ledger", list(rows))
     with pytest.raises(Corrupt, match="checksum"):
-        for key in rows:
-            store.get("ledger", key)
+        [store.get("ledger", key) for key in rows]
     store.close()
 
 
@@ -317,3 +317,15 @@ def test_faust_gives_our_tables_by_name(store: PartitionStore) -> None:
     assert app.tables.changelog_topics == set()
     with pytest.raises(BadUsage, match="outside of an agent"):
         citizens[b"bob"] = b"2"
+
+
+def test_the_tables_start_without_faust_reading_changelogs() -> None:
+    async def start() -> None:
+        app = faust.App("plainscore", Table=Table, TableManager=TableManager, web_enabled=False)
+        app.Table("citizens")
+        async with app.tables:
+            await app.tables.wait_until_tables_registered()
+            with pytest.raises(RuntimeError, match="Too late"):
+                app.Table("ledger")
+
+    asyncio.run(start())
