@@ -164,7 +164,7 @@ class Member(threading.Thread):
         self._note_ends()
         generation = self.generation
         batch = Batch(generation)
-        waiting, self._backlog = self._backlog, []
+        waiting, self._backlog = self._backlog[:MOST_RECORDS], self._backlog[MOST_RECORDS:]
         for message in waiting:
             self._take(batch, message)
         if not waiting:
@@ -172,7 +172,7 @@ class Member(threading.Thread):
             while not self._consume(batch, 1, WAIT if seconds else 0):
                 if time.monotonic() >= deadline or not self._calls.empty():
                     return batch if batch.positions and batch.parts else None
-        if self.generation == generation:
+        if self.generation == generation and not self._backlog:
             self._consume(batch, MOST_RECORDS - len(batch), self._gather_seconds)
         if self.generation == generation and batch.parts:
             self._read_gate(batch)
@@ -205,6 +205,7 @@ class Member(threading.Thread):
                 if self.generation != batch.generation:
                     return
         behind = [place for place, end in ends.items() if self._reached.get(place, 0) < end]
+        others: list[TopicPartition] = []
         while behind and self.generation == batch.generation:
             for message in self._consumer.consume(MOST_RECORDS, WAIT):
                 if message.error() is None and self._bare(message.topic() or "") not in GATE:
@@ -212,6 +213,12 @@ class Member(threading.Thread):
                 else:
                     self._take(batch, message)
             behind = [place for place in behind if self._reached.get(place, 0) < ends[place]]
+            if len(self._backlog) > MOST_RECORDS and not others:  # a long way: hold the others back
+                assigned = self._consumer.assignment()
+                others = [each for each in assigned if self._bare(each.topic) not in GATE]
+                self._consumer.pause(others)
+        if others and self.generation == batch.generation:
+            self._consumer.resume(others)
 
     def _consume(self, batch: Batch, most: int, seconds: float) -> int:
         if most <= 0:
