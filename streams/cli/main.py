@@ -20,6 +20,7 @@ from streams.cli import (
     tick,
     topics,
     watch,
+    worker,
 )
 from streams.settings import DEFAULT_BROKERS
 
@@ -54,6 +55,7 @@ def plainscore(
 
 
 for command in (
+    worker.worker,
     publish.publish,
     watch.watch,
     score.score,

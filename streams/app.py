@@ -1,0 +1,180 @@
+"""Settings in, Faust app out."""
+
+import asyncio
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import partial
+from typing import Any
+from uuid import uuid4
+
+import faust
+import structlog
+from mode import CrashingSupervisor
+from yarl import URL as Address
+
+from streams import metrics
+from streams.agents import score_events
+from streams.process import Options
+from streams.published import Published
+from streams.ready import Readiness
+from streams.settings import Settings
+from streams.state import due_of
+from streams.tables.counted import Counted
+from streams.tables.overlay import Overlay
+from streams.tables.partition import TABLES
+from streams.tables.restore import delete_forgotten, open_restored
+from streams.tables.store import URL
+from streams.tables.table import Table, TableManager
+from streams.topics import DAY, TOMBSTONES_STAY
+from streams.transport.check import check_topics
+from streams.transport.lane import Held
+from streams.transport.transport import Plan, Transport
+
+log = structlog.get_logger(__name__)
+
+
+class BatchTopic(faust.Topic):
+    """A topic whose messages are whole batches, decoded already."""
+
+    def _compile_decode(self) -> None:
+        """Compile none: a channel's own hands the message's value on as it is."""
+
+
+@dataclass(frozen=True)
+class Worker:
+    """The parts of a worker that do not change while it runs."""
+
+    settings: Settings
+    partitions: int
+    readiness: Readiness
+
+
+def make_app(settings: Settings, scorecards: Published, readiness: Readiness) -> faust.App:
+    """Make a worker's app; it refuses topics that do not fit, with a reason."""
+    partitions = check_topics(settings.librdkafka, settings.prefix, settings.audiences)
+    worker = Worker(settings, partitions, readiness)
+    faust_folder = settings.state_dir / "faust"
+    faust_folder.mkdir(parents=True, exist_ok=True)
+    app = faust.App(
+        settings.group,
+        broker="librdkafka://" + settings.brokers.split(",", maxsplit=1)[0],
+        store=URL,
+        Topic=BatchTopic,
+        Table=Table,
+        TableManager=TableManager,
+        agent_supervisor=CrashingSupervisor,  # a batch that fails is never passed over
+        web_enabled=False,
+        topic_disable_leader=True,
+        topic_allow_declare=False,
+        stream_buffer_maxsize=4,  # each item is a whole batch
+        stream_wait_empty=False,
+        topic_partitions=partitions,
+        datadir=str(faust_folder),
+    )
+    plan = Plan(
+        consumer_config(settings),
+        producer_config(settings),
+        settings.prefix,
+        partitions,
+        settings.commit_ms / 1000,
+    )
+    transport = Transport([Address(app.conf.broker[0])], app)
+    app.transport = app.producer_transport = transport
+    lane = transport.run_on(plan, partial(_restore, worker), partial(_ready, readiness))
+    options = Options(
+        partitions,
+        settings.horizon_days * DAY,
+        frozenset(settings.audiences),
+        settings.max_record_bytes,
+    )
+    score_events(app, lane, scorecards, options, app.topic(*plan.topics, value_type=bytes))
+    readiness.set("restored", False, "no partitions yet")
+    return app
+
+
+def consumer_config(settings: Settings) -> dict[str, Any]:
+    """Give librdkafka's settings of the group's member."""
+    return {
+        **settings.librdkafka,
+        "group.id": settings.group,
+        "enable.auto.commit": False,
+        "enable.auto.offset.store": False,
+        "auto.offset.reset": "earliest",
+        "isolation.level": "read_committed",
+        # Equal partition counts, so partition p of all topics goes to one member.
+        "partition.assignment.strategy": "range",
+        "session.timeout.ms": 6_000,
+        "heartbeat.interval.ms": 1_500,
+        "enable.partition.eof": True,  # says when consents were read to their end
+        "fetch.wait.max.ms": 50,
+        "fetch.queue.backoff.ms": 10,  # the default of 1,000 starves a consumer that keeps up
+        "queued.min.messages": 20_000,
+        "queued.max.messages.kbytes": 32_768,
+    }
+
+
+def producer_config(settings: Settings) -> dict[str, Any]:
+    """Give librdkafka's settings of the lane's producer."""
+    return {
+        **settings.librdkafka,
+        "transactional.id": f"{settings.group}-{uuid4()}",
+        "transaction.timeout.ms": 10_000,  # a successor waits so long for what we leave open
+        "enable.idempotence": True,
+        "compression.type": "lz4",
+        "linger.ms": 5,
+        "batch.num.messages": 10_000,
+        "batch.size": 1_000_000,
+        "queue.buffering.max.messages": 500_000,
+        "queue.buffering.max.kbytes": 262_144,
+        "message.max.bytes": 2 * 1024 * 1024,
+    }
+
+
+async def _restore(worker: Worker, partitions: list[int]) -> list[Held]:
+    """Open the folders of partitions and bring them to the ends of their changelogs."""
+    worker.readiness.set("restored", False, "restoring")
+    run = asyncio.get_running_loop().run_in_executor
+    folder = worker.settings.state_dir / (worker.settings.prefix + worker.settings.group)
+    held = []
+    for number in partitions:
+        store, restored = await run(
+            None,
+            lambda number=number: open_restored(  # type: ignore[misc]
+                folder,
+                number,
+                worker.settings.librdkafka,
+                worker.settings.prefix,
+                {table: f"{table}-changelog" for table in TABLES},
+                due_of,
+                _progress(number),
+                TOMBSTONES_STAY,
+            ),
+        )
+        metrics.restore_records.labels(str(number)).inc(restored.records)
+        metrics.restore_seconds.observe(restored.seconds)
+        metrics.held.start(number, restored.citizens, restored.tiers)
+        counted = Counted(restored.citizens, restored.tiers)
+        held.append(Held(number, store, Overlay(store), counted))
+        log.info(
+            "partition_restored",
+            partition=number,
+            records=restored.records,
+            seconds=round(restored.seconds, 3),
+        )
+    await run(None, delete_forgotten, folder, partitions, time.time_ns() // 1_000_000)
+    return held
+
+
+def _progress(partition: int) -> Callable[[int, int], None]:
+    def show(_read: int, left: int) -> None:
+        metrics.restore_remaining.labels(str(partition)).set(left)
+
+    return show
+
+
+def _ready(readiness: Readiness, partitions: list[int]) -> None:
+    metrics.partitions_owned.set(len(partitions))
+    readiness.set("restored", True)
+    readiness.set("reading", True)
+    log.info("worker_ready", partitions=partitions)

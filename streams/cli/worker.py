@@ -1,0 +1,55 @@
+"""`plainscore worker`: score until stopped."""
+
+import asyncio
+import signal
+from contextlib import suppress
+from typing import Any
+
+import structlog
+
+from streams import logs, settings
+from streams.errors import PlainscoreError
+
+log = structlog.get_logger(__name__)
+
+STOPPING = 30.0  # seconds for the running transaction to end
+
+
+def worker() -> None:
+    """Run a worker: it scores what is published, until SIGTERM or Ctrl-C."""
+    from streams.app import make_app
+    from streams.ready import Endpoint, Pulse, Readiness
+    from streams.transport.scorecards import Follower
+
+    given = settings.load()
+    logs.configure(given.log_level, as_json=given.log_json)
+    readiness, pulse = Readiness("restored", "reading"), Pulse()
+    follower = Follower(given.librdkafka, given.prefix, given.horizon_days)
+    with Endpoint(given.metrics_host, given.metrics_port, readiness, pulse) as endpoint:
+        log.info("metrics_served", url=endpoint.url)
+        with follower as published:
+            asyncio.run(_run(lambda: make_app(given, published, readiness), pulse))
+
+
+async def _run(make: Any, pulse: Any) -> None:
+    """Run the app until a signal; what crashed it is raised."""
+    stop = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, stop.set)
+    app = make()
+    beat = asyncio.ensure_future(pulse.beat())
+    app.finalize()
+    await app.start()
+    waits = [asyncio.ensure_future(each.wait()) for each in (stop, app._crashed)]
+    await asyncio.wait(waits, return_when=asyncio.FIRST_COMPLETED)
+    log.info("worker_stopping")
+    with suppress(asyncio.TimeoutError):
+        await asyncio.wait_for(app.stop(), STOPPING)
+    for each in (*waits, beat):
+        each.cancel()
+    crashed = app.crash_reason
+    if isinstance(crashed, PlainscoreError):
+        raise crashed
+    if crashed is not None:
+        raise RuntimeError("the worker crashed") from crashed

@@ -1,0 +1,49 @@
+"""How many citizens and latest scores a partition holds, kept by addition."""
+
+import json
+from collections import Counter
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from streams.codec import decode_state
+
+
+@dataclass
+class Counted:
+    """Citizens with a consent, and their latest scores by (scorecard, tier)."""
+
+    citizens: int = 0
+    tiers: Counter[tuple[str, str]] = field(default_factory=Counter)
+
+    def move(self, citizens: int, tiers: Mapping[tuple[str, str], int]) -> None:
+        """Add what came, and take off what left."""
+        self.citizens += citizens
+        for key, number in tiers.items():
+            self.tiers[key] += number
+            if not self.tiers[key]:
+                del self.tiers[key]
+
+    def count(self, key: bytes, value: bytes | None, times: int) -> None:
+        """Add a row of the table of citizens, or with times -1 take it off."""
+        if value is None or key.startswith(b"\x00"):  # the partition's own rows
+            return
+        self.move(
+            times,
+            Counter(
+                {
+                    (account["scorecard"], account["tier"]): times
+                    for account in decode_state("citizen", value)["accounts"]
+                    if not account["shadow"] and account["tier"]
+                }
+            ),
+        )
+
+    def encode(self) -> bytes:
+        """Write it for `PartitionStore.write`."""
+        return json.dumps([self.citizens, [[*key, n] for key, n in self.tiers.items()]]).encode()
+
+    @classmethod
+    def decode(cls, value: bytes) -> "Counted":
+        """Read what `encode` wrote."""
+        citizens, tiers = json.loads(value)
+        return cls(citizens, Counter({(scorecard, tier): n for scorecard, tier, n in tiers}))

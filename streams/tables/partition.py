@@ -1,0 +1,236 @@
+"""The RocksDB folder of one partition: its tables, and how far their changelogs went into them.
+
+Nothing is written ahead to a log: the changelogs are the truth, and what a crash loses is read
+from there again. So that data and offsets can never part, each write is one batch, and RocksDB
+flushes all column families at once (a flush of one alone would part them: never ask for it).
+"""
+
+import shutil
+import time
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+from rocksdict import (
+    BlockBasedOptions,
+    Cache,
+    DBCompressionType,
+    Options,
+    Rdict,
+    ReadOptions,
+    WriteBatch,
+    WriteOptions,
+)
+
+from streams.errors import BadData, BadUsage, PlainscoreError
+
+FORM = 1  # of a folder; another form's folder is restored from the changelogs
+TABLES = ("citizens", "ledger")  # column families that a changelog stands behind
+FAMILIES = (*TABLES, "due", "meta")
+
+Changes = Mapping[bytes, bytes | None]  # None: the key is taken out
+
+_CACHE = Cache(128 * 1024 * 1024)  # blocks of all partitions together
+_MEMTABLE = 32 * 1024 * 1024
+_NO_LOG: Any = WriteOptions()
+_NO_LOG.disable_wal = True  # a property, whatever its stub says
+
+_FORM, _WRITTEN, _COUNTED, _OFFSET = b"form", b"written", b"counted", b"offset-"
+
+
+class Corrupt(BadData):
+    """A folder cannot be read; it has to be restored from the changelogs."""
+
+
+class PartitionStore:
+    """The tables of one partition on disk. Not for use by two threads at once."""
+
+    def __init__(self, path: Path, database: Any, form: int) -> None:
+        self.path = path
+        self._database = database
+        self._families = {name: database.get_column_family(name) for name in FAMILIES}
+        self._handles = {name: database.get_column_family_handle(name) for name in FAMILIES}
+        self.form = form
+
+    @classmethod
+    def open(cls, path: Path, form: int = FORM) -> "PartitionStore":
+        """Open a folder, or begin a new one in this form.
+
+        Raises Corrupt if it cannot be read, BadUsage if another process holds it, and
+        PlainscoreError if the disk or its permissions say no.
+        """
+        try:
+            path.mkdir(parents=True, exist_ok=True)
+            families = {name: _options() for name in FAMILIES}
+            database = Rdict(str(path), options=_options(), column_families=families)
+        except Exception as error:  # rocksdict raises nothing more precise
+            raise _failure(path, error) from error
+        store = cls(path, database, form)
+        found = store.get("meta", _FORM)
+        if found is None:
+            store._write({"meta": {_FORM: str(form).encode()}})
+        else:
+            store.form = int(found)
+        return store
+
+    # ---- reading
+
+    def get(self, family: str, key: bytes) -> bytes | None:
+        """Give the value of a key, None if it has none."""
+        try:
+            value: bytes | None = self._families[family].get(key)
+        except Exception as error:
+            raise _failure(self.path, error) from error
+        return value
+
+    def get_many(self, family: str, keys: list[bytes]) -> list[bytes | None]:
+        """Give the values of keys, in their order."""
+        try:
+            values: list[bytes | None] = self._families[family].get(keys)
+        except Exception as error:
+            raise _failure(self.path, error) from error
+        return values
+
+    def rows(
+        self, family: str, start: bytes = b"", end: bytes | None = None
+    ) -> Iterator[tuple[bytes, bytes]]:
+        """Give rows in order of their keys, from `start` on and before `end`.
+
+        Use the rows up, or drop the iterator, before the store is closed.
+        """
+        bounds = ReadOptions()  # RocksDB reads the end out of its memory: keep it while iterating
+        if end is not None:  # RocksDB would else step over all that was deleted behind the end
+            bounds.set_iterate_upper_bound(end)
+        place = self._families[family].iter(bounds)
+        place.seek(start)
+        while place.valid():
+            yield place.key(), place.value()
+            place.next()
+        try:
+            place.status()  # a damaged block ends the rows too; `items()` would keep that to itself
+        except Exception as error:
+            raise _failure(self.path, error) from error
+
+    def offsets(self) -> dict[str, int]:
+        """Give, by table, the next offset of its changelog; {} if the folder is new."""
+        rows = self.rows("meta", _OFFSET, after_prefix(_OFFSET))
+        return {key.removeprefix(_OFFSET).decode(): int(value) for key, value in rows}
+
+    def last_write_ms(self) -> int | None:
+        """Give when the folder last agreed with the ends of its changelogs; None if it is new."""
+        value = self.get("meta", _WRITTEN)
+        return None if value is None else int(value)
+
+    def counted(self) -> bytes | None:
+        """Give what was last written as `counted`."""
+        return self.get("meta", _COUNTED)
+
+    # ---- writing
+
+    def write(
+        self,
+        changes: Mapping[str, Changes],
+        due_changes: Changes,
+        changelog_offsets: Mapping[str, int],
+        counted: bytes | None,
+        written_ms: int | None = None,
+    ) -> None:
+        """Write all of one transaction at once, or nothing of it.
+
+        changes: rows by table. changelog_offsets: by table, one past the last record of the
+        changelog that these rows hold. written_ms: when that was the changelogs' end; None: now.
+        """
+        at = time.time_ns() // 1_000_000 if written_ms is None else written_ms
+        meta: dict[bytes, bytes | None] = {_WRITTEN: str(at).encode()}
+        for table, offset in changelog_offsets.items():
+            meta[_OFFSET + table.encode()] = str(offset).encode()
+        if counted is not None:
+            meta[_COUNTED] = counted
+        self._write({**changes, "due": due_changes, "meta": meta})
+
+    def _write(self, rows: Mapping[str, Changes]) -> None:
+        batch = WriteBatch(raw_mode=True)
+        for family, changes in rows.items():
+            batch.set_default_column_family(self._handles[family])
+            for key, value in changes.items():
+                if value is None:
+                    del batch[key]
+                else:
+                    batch[key] = value
+        try:
+            self._database.write(batch, _NO_LOG)
+        except Exception as error:
+            raise _failure(self.path, error) from error
+
+    # ---- the end
+
+    def close(self) -> None:
+        """Write all to the disk and let the folder go; a second time does nothing."""
+        self._families.clear()  # RocksDB closes, and flushes, when the last handle is gone
+        self._handles.clear()
+        if self._database is not None:
+            self._database.close()
+            self._database = None
+
+    @staticmethod
+    def destroy(path: Path) -> None:
+        """Delete a folder that nobody has open."""
+        try:
+            shutil.rmtree(path)
+        except FileNotFoundError:
+            pass
+        except OSError as error:
+            raise _failure(path, error) from error
+
+
+def partition_folder(state_dir: Path, partition: int) -> Path:
+    """Name the folder of a partition."""
+    return state_dir / f"partition-{partition}"
+
+
+def after_prefix(prefix: bytes) -> bytes | None:
+    """Give the first key behind all that begin with a prefix; None: there is none."""
+    kept = prefix.rstrip(b"\xff")
+    return kept[:-1] + bytes((kept[-1] + 1,)) if kept else None
+
+
+def _options() -> Any:
+    blocks = BlockBasedOptions()
+    blocks.set_block_cache(_CACHE)
+    blocks.set_bloom_filter(10, False)
+    options = Options(raw_mode=True)
+    options.create_if_missing(True)
+    options.create_missing_column_families(True)
+    options.set_atomic_flush(True)
+    options.set_block_based_table_factory(blocks)
+    options.set_compression_type(DBCompressionType.lz4())
+    options.set_bottommost_compression_type(DBCompressionType.zstd())
+    options.set_write_buffer_size(_MEMTABLE)
+    # Most keys of a batch are new ones: a filter answers that five times as fast.
+    options.set_memtable_prefix_bloom_ratio(0.1)
+    options.set_memtable_whole_key_filtering(True)
+    options.set_keep_log_file_num(5)
+    return options
+
+
+def _failure(path: Path, error: Exception) -> PlainscoreError:
+    """Make a sentence of what RocksDB or the system said."""
+    said = " ".join(str(error).split())
+    if "lock" in said.lower() and "LOCK" in said:
+        return BadUsage(
+            "another process uses the state folder",
+            where=str(path),
+            next_step="Stop it, or give this worker a folder of its own (PLAINSCORE_STATE_DIR).",
+        )
+    if said.startswith(("Corruption", "Invalid argument", "Not implemented")):
+        return Corrupt(
+            f"the state folder is damaged: {said}",
+            where=str(path),
+            next_step="Delete it: it is restored from the changelogs.",
+        )
+    return PlainscoreError(
+        f"the state folder cannot be used: {said}",
+        where=str(path),
+        next_step="Look at free space and permissions there, then start the worker again: "
+        "it catches up from the changelogs.",
+    )

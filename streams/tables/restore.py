@@ -1,0 +1,297 @@
+"""Bring a partition's folder up to the ends of its changelogs, or begin it anew from them."""
+
+import time
+from collections import Counter
+from collections.abc import Callable, Collection, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import structlog
+from confluent_kafka import (
+    OFFSET_BEGINNING,
+    Consumer,
+    KafkaError,
+    KafkaException,
+    Message,
+    TopicPartition,
+)
+
+from streams.errors import PlainscoreError, Unreachable
+from streams.tables.counted import Counted
+from streams.tables.overlay import due_key
+from streams.tables.partition import (
+    FORM,
+    TABLES,
+    Corrupt,
+    PartitionStore,
+    partition_folder,
+)
+from streams.topics import DAY, full_name
+
+BATCH = 5_000  # records written at once
+NOT_OWNED_FOR = 7 * DAY  # then a folder is deleted
+HEARTBEAT = b"\x00"
+
+DueOf = Callable[[bytes, bytes], int | None]
+OnProgress = Callable[[int, int], None]  # records read, records still to read
+
+_log = structlog.get_logger(__name__)
+
+
+@dataclass(frozen=True)
+class Ends:
+    """Where the changelogs of a partition begin and end, by table; an end is one past the last."""
+
+    low: dict[str, int]
+    high: dict[str, int]
+
+
+@dataclass(frozen=True)
+class Restored:
+    """What a restore came to."""
+
+    records: int
+    seconds: float
+    citizens: int
+    tiers: Counter[tuple[str, str]]  # latest scores by (scorecard, tier)
+
+
+def open_restored(
+    state_dir: Path,
+    partition: int,
+    consumer_config: Mapping[str, Any],
+    prefix: str,
+    topics: Mapping[str, str],
+    due_of: DueOf,
+    on_progress: OnProgress,
+    delete_retention_ms: int,
+) -> tuple[PartitionStore, Restored]:
+    """Open a partition's folder, begin it anew if it is of no use, and restore it."""
+    path = partition_folder(state_dir, partition)
+    ends = changelog_ends(partition, consumer_config, prefix, topics)
+    now = time.time_ns() // 1_000_000
+    try:
+        store = PartitionStore.open(path)
+        if not usable(store, ends.low, ends.high, delete_retention_ms, now):
+            store.close()
+            PartitionStore.destroy(path)
+            store = PartitionStore.open(path)
+    except Corrupt as error:
+        _log.warning("state folder is deleted and restored", reason=str(error))
+        PartitionStore.destroy(path)
+        store = PartitionStore.open(path)
+    try:
+        restored = restore(store, partition, consumer_config, prefix, topics, due_of, on_progress)
+    except BaseException:
+        store.close()
+        raise
+    return store, restored
+
+
+def usable(
+    store: PartitionStore,
+    low: Mapping[str, int],
+    high: Mapping[str, int],
+    delete_retention_ms: int,
+    now_ms: int,
+) -> bool:
+    """Tell whether the folder's rows, and the changelogs' tails, make the tables.
+
+    If not, the log says why, and the folder must be destroyed: a tombstone that it never read may
+    have left the changelog, and an erased citizen would come back.
+    """
+    reason = _unusable(store, low, high, delete_retention_ms, now_ms)
+    if reason is not None:
+        _log.warning("state folder is deleted and restored", folder=str(store.path), reason=reason)
+    return reason is None
+
+
+def _unusable(
+    store: PartitionStore,
+    low: Mapping[str, int],
+    high: Mapping[str, int],
+    delete_retention_ms: int,
+    now_ms: int,
+) -> str | None:
+    if store.form != FORM:
+        return f"it has form {store.form}, this plainscore reads form {FORM}"
+    offsets, written = store.offsets(), store.last_write_ms()
+    if not offsets and written is None:
+        return None  # new
+    if written is None or written < now_ms - delete_retention_ms // 2:
+        return "its last write is older than half of the changelogs' delete.retention.ms"
+    for table in TABLES:
+        offset = offsets.get(table)
+        if offset is None or not low[table] <= offset <= high[table]:
+            return f"its offset {offset} lies outside of the changelog of {table}"
+    return None
+
+
+def changelog_ends(
+    partition: int,
+    consumer_config: Mapping[str, Any],
+    prefix: str,
+    topics: Mapping[str, str],
+    timeout: float = 30.0,
+) -> Ends:
+    """Ask where the changelogs begin and end; what open transactions have written counts too."""
+    consumer = Consumer(_settings(consumer_config, "read_uncommitted"))
+    ends = Ends({}, {})
+    try:
+        for table, topic in topics.items():
+            place = TopicPartition(full_name(topic, prefix), partition)
+            ends.low[table], ends.high[table] = consumer.get_watermark_offsets(
+                place, timeout=timeout
+            )
+    except KafkaException as error:
+        raise _unreachable(error.args[0], f"{topic}, partition {partition}") from error
+    finally:
+        consumer.close()
+    return ends
+
+
+def restore(
+    store: PartitionStore,
+    partition: int,
+    consumer_config: Mapping[str, Any],
+    prefix: str,
+    topics: Mapping[str, str],
+    due_of: DueOf,
+    on_progress: OnProgress,
+) -> Restored:
+    """Read the changelogs from the stored offsets to the ends that they have now.
+
+    Only what was committed is read, and an open transaction is waited for: it may be the
+    predecessor's last. topics: names of the changelogs without prefix, by table. on_progress is
+    called many times a second; what it raises ends the restore.
+    """
+    began = time.monotonic()
+    asked_ms = time.time_ns() // 1_000_000
+    ends = changelog_ends(partition, consumer_config, prefix, topics)
+    writer = _Writer(store, due_of)
+    if store.last_write_ms() is None:
+        # If this restore breaks off, the next one must know from when on tombstones were missed.
+        store.write({}, {}, writer.offsets, writer.counted.encode(), asked_ms)
+    written_ms = store.last_write_ms()
+    left = {table: ends.high[table] - writer.offsets[table] for table in topics}
+    tables = {full_name(topic, prefix): table for table, topic in topics.items()}
+    records = 0
+    on_progress(records, sum(left.values()))
+    if any(number > 0 for number in left.values()):
+        consumer = Consumer(_settings(consumer_config, "read_committed"))
+        try:
+            consumer.assign(
+                [
+                    TopicPartition(topic, partition, writer.offsets[table] or OFFSET_BEGINNING)
+                    for topic, table in tables.items()
+                ]
+            )
+            while any(number > 0 for number in left.values()):
+                # consume waits for a whole batch as long as it may, also at the end of the log
+                for message in consumer.consume(BATCH, timeout=0.05):
+                    table = tables[message.topic() or ""]
+                    records += writer.take(table, message)
+                    left[table] = ends.high[table] - writer.offsets[table]
+                writer.write(written_ms)
+                on_progress(records, sum(max(0, number) for number in left.values()))
+        finally:
+            consumer.close()
+    writer.write(asked_ms)
+    return Restored(
+        records, time.monotonic() - began, writer.counted.citizens, Counter(writer.counted.tiers)
+    )
+
+
+class _Writer:
+    """Gathers changelog records and writes them to the store, a batch at a time."""
+
+    def __init__(self, store: PartitionStore, due_of: DueOf) -> None:
+        self.store = store
+        self.due_of = due_of
+        self.offsets = dict.fromkeys(TABLES, 0) | store.offsets()
+        self.rows: dict[str, dict[bytes, bytes | None]] = {table: {} for table in TABLES}
+        counted = store.counted()
+        self.counted = Counted() if counted is None else Counted.decode(counted)
+        if counted is None:
+            for key, value in store.rows("citizens"):
+                self.counted.count(key, value, 1)
+
+    def take(self, table: str, message: Message) -> int:
+        """Take a record, or the news of the end; give how many records that was."""
+        error, offset = message.error(), message.offset()
+        assert offset is not None
+        if error is None:
+            self.offsets[table] = offset + 1
+            key = message.key()
+            if key is not None and key != HEARTBEAT:
+                self.rows[table][key] = message.value()
+            return 1
+        if error.code() == KafkaError._PARTITION_EOF:
+            self.offsets[table] = offset  # past aborted records and the marks of ends
+        elif not error.retriable() and error.code() != KafkaError._ALL_BROKERS_DOWN:
+            raise _unreachable(error, f"{message.topic()}, partition {message.partition()}")
+        return 0
+
+    def write(self, written_ms: int | None) -> None:
+        """Write what was gathered."""
+        citizens = self.rows["citizens"]
+        keys = list(citizens)
+        due: dict[bytes, bytes | None] = {}
+        for key, old in zip(keys, self.store.get_many("citizens", keys), strict=True):
+            self.change(due, key, old, citizens[key])
+        self.store.write(self.rows, due, self.offsets, self.counted.encode(), written_ms)
+        self.rows = {table: {} for table in TABLES}
+
+    def change(
+        self, due: dict[bytes, bytes | None], key: bytes, old: bytes | None, new: bytes | None
+    ) -> None:
+        """Keep the index and the counts in step with one row of the table of citizens."""
+        if old == new:
+            return
+        self.counted.count(key, old, -1)
+        self.counted.count(key, new, 1)
+        before = None if old is None else self.due_of(key, old)
+        after = None if new is None else self.due_of(key, new)
+        if before is not None:
+            due[due_key(before, key)] = None
+        if after is not None:
+            due[due_key(after, key)] = b""
+
+
+def delete_forgotten(state_dir: Path, owned: Collection[int], now_ms: int) -> list[Path]:
+    """Delete the folders of partitions that nobody has had open for a week; give which."""
+    kept = {partition_folder(state_dir, partition) for partition in owned}
+    deleted = []
+    for path in sorted(state_dir.glob(partition_folder(state_dir, 0).name.replace("0", "*"))):
+        if path in kept:
+            continue
+        # RocksDB writes to its own log every ten minutes while a folder is open.
+        used_ms = max((file.stat().st_mtime for file in path.iterdir()), default=0.0) * 1000
+        if used_ms < now_ms - NOT_OWNED_FOR:
+            PartitionStore.destroy(path)
+            _log.info("state folder of a partition not owned for a week deleted", folder=str(path))
+            deleted.append(path)
+    return deleted
+
+
+def _settings(consumer_config: Mapping[str, Any], isolation: str) -> dict[str, Any]:
+    return {
+        "fetch.queue.backoff.ms": 10,
+        "fetch.wait.max.ms": 50,
+        **consumer_config,
+        "group.id": "plainscore-restore",  # librdkafka wants one; nobody joins it
+        "enable.auto.commit": False,
+        "enable.auto.offset.store": False,
+        "enable.partition.eof": True,
+        "auto.offset.reset": "error",
+        "isolation.level": isolation,
+    }
+
+
+def _unreachable(error: KafkaError, where: str) -> PlainscoreError:
+    return Unreachable(
+        f"the changelog cannot be read: {error.str()}",
+        where=where,
+        next_step="See that the brokers are up and that the topic exists (plainscore topics plan).",
+    )

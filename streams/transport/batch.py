@@ -1,0 +1,17 @@
+"""A batch: what was fetched for one transaction, by partition."""
+
+from dataclasses import dataclass, field
+
+from streams.record import Record
+
+
+@dataclass(slots=True)
+class Batch:
+    """Records of one or more partitions, each partition's in the order in which they were read."""
+
+    generation: int  # of the assignment under which it was read; an older one must not be processed
+    parts: dict[int, list[Record]] = field(default_factory=dict)
+    positions: dict[tuple[str, int], int] = field(default_factory=dict)  # what to commit: next ones
+
+    def __len__(self) -> int:
+        return sum(len(records) for records in self.parts.values())

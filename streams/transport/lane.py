@@ -1,0 +1,280 @@
+"""The lane: a batch in, one transaction out, exactly once.
+
+The changelogs are the truth; the folders on disk follow them. Whatever ends without a clear yes is
+forgotten, and the way back is the same as on assignment: committed offsets first, then the ends of
+the changelogs, then restore to them.
+"""
+
+import asyncio
+import time
+from collections import defaultdict
+from collections.abc import AsyncIterator, Callable, Iterable, Mapping, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from typing import Any
+
+import structlog
+from confluent_kafka import KafkaError, KafkaException, Message, Producer, TopicPartition
+
+from streams import metrics
+from streams.process import Outcome
+from streams.record import Record
+from streams.scoring.citizen import Citizen
+from streams.tables.counted import Counted
+from streams.tables.overlay import Overlay
+from streams.tables.partition import PartitionStore
+from streams.topics import full_name
+from streams.transport.batch import Batch
+
+log = structlog.get_logger(__name__)
+
+Offsets = dict[str, int]  # by table, the next offset of its changelog; -1 until it is known
+
+
+@dataclass
+class Held:
+    """A partition that this worker owns: its tables, and what is remembered of its citizens."""
+
+    number: int
+    store: PartitionStore
+    overlay: Overlay
+    counted: Counted
+    known: dict[str, Citizen | None] = field(default_factory=dict)
+    pending: bool = True  # work may be left from before
+
+    def forget(self) -> None:
+        """Drop what an unfinished transaction did."""
+        self.overlay.clear()
+        self.known.clear()
+
+
+@dataclass
+class Part:
+    """One partition's part in a transaction: what `process` is given, and what it came to."""
+
+    held: Held
+    records: list[Record]
+    out: "Out"
+    outcome: Outcome | None = None
+
+    @property
+    def number(self) -> int:
+        """The partition."""
+        return self.held.number
+
+    @property
+    def known(self) -> dict[str, Citizen | None]:
+        """The citizens as earlier transactions left them."""
+        return self.held.known
+
+
+class Out:
+    """Where a partition's output goes within a transaction."""
+
+    def __init__(self, producer: Producer, prefix: str, partition: int) -> None:
+        self._send = producer.produce
+        self._producer = producer
+        self._prefix = prefix
+        self._partition = partition
+
+    def produce(
+        self,
+        topic: str,
+        key: bytes | None,
+        value: bytes | None,
+        *,
+        partition: int | None = None,
+        headers: Sequence[tuple[str, bytes]] = (),
+        timestamp: int | None = None,
+        on_delivery: Callable[[KafkaError | None, Message], None] | None = None,
+    ) -> None:
+        """Send a record; it waits while librdkafka's queue is full."""
+        more: dict[str, Any] = {} if timestamp is None else {"timestamp": timestamp}
+        if headers:
+            more["headers"] = list(headers)
+        if on_delivery is not None:
+            more["on_delivery"] = on_delivery
+        where = self._partition if partition is None else partition
+        name = full_name(topic, self._prefix)
+        while True:
+            try:
+                self._send(name, value, key, where, **more)
+                return
+            except BufferError:
+                self._producer.poll(0.1)
+
+
+class Lane:
+    """The partitions that this worker holds, and the transactions on them."""
+
+    def __init__(
+        self,
+        producer_config: Mapping[str, Any],
+        prefix: str,
+        on_unclear: Callable[[], None],
+    ) -> None:
+        self._config = dict(producer_config)
+        self._prefix = prefix
+        self._on_unclear = on_unclear
+        self._producer: Producer | None = None
+        self._running = asyncio.Lock()
+        self.held: dict[int, Held] = {}
+        self.generation = -1
+        self.metadata: Any = None
+
+    # ---- the transaction
+
+    @asynccontextmanager
+    async def transaction(self, batch: Batch) -> AsyncIterator[list[Part]]:
+        """Process a batch in here: all of it counts, or nothing does."""
+        async with self._running:
+            parts: list[Part] = []
+            if batch.generation != self.generation or self._producer is None:
+                yield parts  # of an assignment that has ended: it will be read again
+                return
+            try:
+                # 1. begin
+                self._producer.begin_transaction()
+                for number, records in batch.parts.items():
+                    out = Out(self._producer, self._prefix, number)
+                    parts.append(Part(self.held[number], records, out))
+                # 2. process into the overlays, never into RocksDB
+                with metrics.commit_phase.labels("process").time():
+                    yield parts
+                await self._finish(batch, parts)
+            except KafkaException as error:
+                metrics.transactions.labels("unclear").inc()
+                log.warning("transaction_unclear", why=error.args[0].str())
+                self.drop_generation()
+                self._on_unclear()
+
+    async def _finish(self, batch: Batch, parts: list[Part]) -> None:
+        producer, run = self._producer, asyncio.get_running_loop().run_in_executor
+        assert producer is not None
+        # 3. the last value of each key goes to the changelogs, and all output is flushed
+        with metrics.commit_phase.labels("produce").time():
+            offsets = _write_changelogs(parts)
+            left = await run(None, producer.flush, 30)
+            if left or any(o < 0 for table in offsets.values() for o in table.values()):
+                raise KafkaException(KafkaError(KafkaError._TIMED_OUT, "output was not delivered"))
+        # 4. the input's offsets, with the group's metadata: whoever lost a partition fails here
+        with metrics.commit_phase.labels("offsets").time():
+            places = [
+                TopicPartition(full_name(topic, self._prefix), partition, offset)
+                for (topic, partition), offset in batch.positions.items()
+            ]
+            if places:
+                await run(None, producer.send_offsets_to_transaction, places, self.metadata, 30)
+        # 5. commit
+        with metrics.commit_phase.labels("commit").time():
+            await run(None, producer.commit_transaction, 30)
+        # 6. one write per partition: its rows, and how far the changelogs are in them
+        with metrics.commit_phase.labels("write").time():
+            await run(None, _write_stores, parts, offsets)
+        _count(batch, parts)
+
+    # ---- partitions
+
+    async def begin(self) -> None:
+        """Take a producer; an open transaction of the one before it is aborted."""
+        self._producer = None  # librdkafka's must go before another takes its place
+        producer = Producer(self._config)
+        await asyncio.get_running_loop().run_in_executor(None, producer.init_transactions, 60)
+        self._producer = producer
+
+    def drop_generation(self) -> None:
+        """Let no batch that was read until now be processed any more."""
+        self.generation = -1
+        for held in self.held.values():
+            held.forget()
+
+    async def take(self, generation: int, metadata: Any, held: Iterable[Held]) -> None:
+        """Take partitions that are restored."""
+        async with self._running:
+            self.generation, self.metadata = generation, metadata
+            self.held = {each.number: each for each in held}
+
+    async def leave(self) -> None:
+        """Wait for the end of a transaction that is running, and let all partitions go."""
+        self.generation = -1
+        async with self._running:
+            self.generation = -1
+            held, self.held = self.held, {}
+            for each in held.values():
+                each.overlay.clear()
+                await asyncio.get_running_loop().run_in_executor(None, each.store.close)
+                metrics.drop(each.number)
+
+    async def idle(self) -> None:
+        """Wait until no transaction runs."""
+        async with self._running:
+            pass
+
+    @property
+    def pending(self) -> list[int]:
+        """The partitions in which work is left though nothing arrives."""
+        return [held.number for held in self.held.values() if held.pending]
+
+
+def _write_changelogs(parts: list[Part]) -> dict[int, Offsets]:
+    """Send the changed rows; gives the next offset of each changelog, once it is flushed."""
+    offsets: dict[int, Offsets] = defaultdict(dict)
+    for part in parts:
+        for table, rows in part.held.overlay.changes().items():
+            last = len(rows) - 1
+            for place, (key, value) in enumerate(rows.items()):
+                if place < last:
+                    part.out.produce(f"{table}-changelog", key, value)
+                    continue
+                offsets[part.number][table] = -1
+                part.out.produce(
+                    f"{table}-changelog",
+                    key,
+                    value,
+                    on_delivery=_noting(offsets[part.number], table),
+                )
+    return offsets
+
+
+def _noting(offsets: Offsets, table: str) -> Callable[[KafkaError | None, Message], None]:
+    def note(error: KafkaError | None, message: Message) -> None:
+        offset = message.offset()
+        if error is None and offset is not None:
+            offsets[table] = offset + 1
+
+    return note
+
+
+def _write_stores(parts: list[Part], offsets: Mapping[int, Offsets]) -> None:
+    for part in parts:
+        held, outcome = part.held, part.outcome
+        assert outcome is not None
+        held.counted.move(outcome.citizens, outcome.tiers)
+        held.store.write(
+            held.overlay.changes(),
+            held.overlay.due_changes(),
+            offsets.get(part.number, {}),
+            held.counted.encode(),
+        )
+        held.overlay.clear()
+        held.pending = outcome.pending
+
+
+def _count(batch: Batch, parts: list[Part]) -> None:
+    now = time.time_ns() // 1_000_000
+    metrics.transactions.labels("committed").inc()
+    metrics.batch_records.observe(len(batch))
+    for part in parts:
+        outcome = part.outcome
+        assert outcome is not None
+        metrics.count(outcome)
+        for (scorecard, cause), number in outcome.changes.items():
+            metrics.changes.labels(scorecard, cause).inc(number)
+        metrics.held.move(part.number, outcome.citizens, outcome.tiers)
+        times = defaultdict(list)
+        for record in part.records:
+            times[record.topic].append(record.timestamp)
+        for topic, sent in times.items():
+            metrics.delays.observe(topic, sent, now)
+            offset = batch.positions[topic, part.number]
+            metrics.lag.reached(topic, part.number, offset, sent[-1])

@@ -1,0 +1,90 @@
+"""Follows the topic of published scorecards, outside of the group."""
+
+import threading
+import time
+from collections.abc import Mapping
+from typing import Any
+
+import structlog
+from confluent_kafka import OFFSET_BEGINNING, Consumer, KafkaException, Message, TopicPartition
+
+from streams import metrics
+from streams.codec import Undecodable, decode
+from streams.errors import BadData, Unreachable
+from streams.published import Published
+from streams.scorecards import digest, read
+from streams.topics import full_name
+
+log = structlog.get_logger(__name__)
+
+TOPIC = "scorecards"
+PATIENCE = 60.0  # seconds for the first reading to the end
+
+
+class Follower:
+    """Reads all that is published before a worker takes partitions, and then what comes."""
+
+    def __init__(self, config: Mapping[str, Any], prefix: str, horizon_days: int) -> None:
+        self.published = Published()
+        self._horizon_days = horizon_days
+        self._place = TopicPartition(full_name(TOPIC, prefix), 0, OFFSET_BEGINNING)
+        self._consumer = Consumer(
+            {
+                **config,
+                "group.id": "plainscore-scorecards",  # librdkafka wants one; nobody joins it
+                "enable.auto.commit": False,
+                "isolation.level": "read_committed",
+            }
+        )
+        self._stopped = threading.Event()
+        self._thread = threading.Thread(target=self._follow, name="scorecards", daemon=True)
+
+    def __enter__(self) -> Published:
+        """Read to the end, and begin to follow."""
+        deadline = time.monotonic() + PATIENCE
+        try:
+            _, end = self._consumer.get_watermark_offsets(self._place, timeout=PATIENCE)
+            self._consumer.assign([self._place])
+            while self._consumer.position([self._place])[0].offset < end:
+                self._take(self._consumer.poll(0.1))
+                if time.monotonic() > deadline:
+                    raise Unreachable(
+                        "the published scorecards could not be read to their end",
+                        where=self._place.topic,
+                        next_step="See that the brokers are up, then start the worker again.",
+                    )
+        except KafkaException as error:
+            raise Unreachable(
+                f"the published scorecards cannot be read: {error.args[0].str()}",
+                where=self._place.topic,
+                next_step="See that the brokers are up and the topics exist (plainscore doctor).",
+            ) from error
+        self._thread.start()
+        return self.published
+
+    def __exit__(self, *_: object) -> None:
+        self._stopped.set()
+        self._thread.join(5)
+        self._consumer.close()
+
+    def _follow(self) -> None:
+        while not self._stopped.is_set():
+            self._take(self._consumer.poll(0.2))
+
+    def _take(self, message: Message | None) -> None:
+        """Hold what a record publishes. A page that is refused here never stops a worker."""
+        if message is None or message.error() is not None or message.value() is None:
+            return
+        try:
+            values = decode(TOPIC, message.value())
+            if digest(values["document"]) != values["digest"]:
+                raise BadData("its digest is another document's")
+            scorecard = read(values["document"], self._horizon_days)
+            if (scorecard.id, scorecard.version) != (values["id"], values["version"]):
+                raise BadData("its id or version is not the document's")
+        except (Undecodable, BadData) as error:
+            log.error("scorecard_refused", offset=message.offset(), why=str(error))
+            return
+        if self.published.add(scorecard):
+            metrics.scorecards_held.set(len(self.published.all()))
+            log.info("scorecard_held", scorecard=scorecard.id, version=scorecard.version)

@@ -1,0 +1,331 @@
+"""The tables without a broker: overlay, folder, counts, what is usable, what Faust sees."""
+
+import asyncio
+import os
+import signal
+import subprocess
+import sys
+from collections import Counter
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import faust
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from streams.errors import BadUsage, PlainscoreError
+from streams.process import CitizensView, View
+from streams.tables.counted import Counted
+from streams.tables.overlay import Overlay
+from streams.tables.partition import FORM, Corrupt, PartitionStore, after_prefix, partition_folder
+from streams.tables.restore import delete_forgotten, usable
+from streams.tables.store import Store
+from streams.tables.table import Table, TableManager
+
+DAY = 86_400_000
+
+
+@pytest.fixture
+def store(tmp_path: Path) -> Iterator[PartitionStore]:
+    store = PartitionStore.open(tmp_path / "partition-0")
+    yield store
+    store.close()
+
+
+def commit(store: PartitionStore, overlay: Overlay, offset: int = 1) -> None:
+    offsets = {"citizens": offset, "ledger": offset}
+    store.write(overlay.changes(), overlay.due_changes(), offsets, None)
+    overlay.clear()
+
+
+# ---- overlay
+
+KEYS = st.binary(max_size=3).map(lambda key: bytes(b"\x00a\xff"[byte % 3] for byte in key) + b"k")
+VALUES = st.one_of(st.none(), st.binary(max_size=2))
+STEPS = st.lists(
+    st.one_of(
+        st.tuples(st.just("put"), KEYS, VALUES),
+        st.tuples(st.just("scan"), st.sampled_from([b"", b"a", b"\xff", b"aa"]), KEYS),
+        st.tuples(st.just("due"), KEYS, st.integers(0, 9)),
+        st.tuples(st.just("commit"), st.none(), st.none()),
+        st.tuples(st.just("abort"), st.none(), st.none()),
+    ),
+    max_size=60,
+)
+
+
+@settings(max_examples=60, deadline=None)
+@given(steps=STEPS)
+def test_an_overlay_over_a_store_is_a_sorted_dict(
+    tmp_path_factory: pytest.TempPathFactory, steps: list[tuple[str, Any, Any]]
+) -> None:
+    store = PartitionStore.open(tmp_path_factory.mktemp("state") / "partition-0")
+    overlay = Overlay(store)
+    citizens = overlay.citizens
+    rows: dict[bytes, bytes] = {}
+    due: dict[bytes, int] = {}
+    committed = (dict(rows), dict(due))
+    for step, key, other in steps:
+        if step == "put" and other is None:
+            citizens.delete(key)
+            rows.pop(key, None)
+        elif step == "put":
+            citizens.put(key, other)
+            rows[key] = other
+        elif step == "due":
+            citizens.set_due(key, due.get(key), other or None)
+            due[key] = other
+            if not other:
+                del due[key]
+        elif step == "commit":
+            commit(store, overlay)
+            committed = (dict(rows), dict(due))
+        elif step == "abort":
+            overlay.clear()
+            rows, due = dict(committed[0]), dict(committed[1])
+        else:
+            expected = sorted(row for row in rows.items() if row[0].startswith(key))
+            assert citizens.scan(key, None, 100) == expected
+            after = [row for row in expected if row[0] > other]
+            assert citizens.scan(key, other, 2) == after[:2]
+            in_order = sorted((time, who) for who, time in due.items())
+            assert citizens.due(5, 100) == [each for each in in_order if each[0] <= 5]
+            assert citizens.due(9, 2) == in_order[:2]
+            keys = [key, other, *rows]
+            assert citizens.get_many(keys) == [rows.get(each) for each in keys]
+            assert [citizens.get(each) for each in keys] == [rows.get(each) for each in keys]
+    assert overlay.ledger.scan(b"", None, 1) == []
+    store.close()
+
+
+def test_views_are_what_process_asks_for(store: PartitionStore) -> None:
+    overlay = Overlay(store)
+    citizens: CitizensView = overlay.citizens
+    ledger: View = overlay.ledger
+    assert (overlay.view("citizens"), overlay.view("ledger")) == (citizens, ledger)
+
+
+def test_scans_between_many_writes_see_all_of_them_in_order(store: PartitionStore) -> None:
+    ledger = Overlay(store).ledger
+    for number in range(2_000):
+        ledger.put(b"%04d" % (number * 7919 % 2_000), b"v")
+        if number % 50 == 0:
+            assert len(ledger.scan(b"", None, 9_999)) == number + 1
+    assert [key for key, _ in ledger.scan(b"00", b"0010", 3)] == [b"0011", b"0012", b"0013"]
+
+
+@pytest.mark.parametrize(
+    ("prefix", "behind"), [(b"a", b"b"), (b"a\xff", b"b"), (b"\xff\xff", None), (b"", None)]
+)
+def test_the_key_behind_a_prefix(prefix: bytes, behind: bytes | None) -> None:
+    assert after_prefix(prefix) == behind
+
+
+# ---- folder
+
+
+def test_a_folder_keeps_rows_offsets_time_and_counts(tmp_path: Path) -> None:
+    store = PartitionStore.open(tmp_path / "p")
+    assert store.offsets() == {}
+    assert store.last_write_ms() is None
+    assert store.counted() is None
+    due = {b"\x00" * 8 + b"ada": b""}
+    store.write({"citizens": {b"ada": b"1"}}, due, {"citizens": 7}, b"one", 5)
+    store.close()
+    store.close()
+    store = PartitionStore.open(tmp_path / "p")
+    assert list(store.rows("citizens")) == [(b"ada", b"1")]
+    assert list(store.rows("due")) == [(b"\x00" * 8 + b"ada", b"")]
+    assert (store.offsets(), store.last_write_ms(), store.counted()) == ({"citizens": 7}, 5, b"one")
+    store.close()
+
+
+KILLED = """
+import os, signal, sys
+from pathlib import Path
+from streams.tables.partition import PartitionStore
+store = PartitionStore.open(Path(sys.argv[1]))
+for number in range(10**9):
+    row = {b"%09d" % number: os.urandom(20_000)}
+    store.write({"citizens": row, "ledger": row}, {}, {"citizens": number, "ledger": number}, None)
+    if number == 4_000:
+        os.kill(os.getpid(), signal.SIGKILL)
+"""
+
+
+def test_after_a_kill_rows_and_offsets_agree(tmp_path: Path) -> None:
+    """160 MB were written: RocksDB has flushed some of it, and the rest is lost as one."""
+    path = tmp_path / "p"
+    killed = subprocess.run([sys.executable, "-c", KILLED, str(path)], check=False)
+    assert killed.returncode == -signal.SIGKILL
+    store = PartitionStore.open(path)
+    offsets = store.offsets()
+    assert 0 < offsets["citizens"] == offsets["ledger"]
+    for table, offset in offsets.items():
+        assert [int(key) for key, _ in store.rows(table)] == list(range(offset + 1))
+    store.close()
+
+
+FULL = """
+import os, resource, sys
+from pathlib import Path
+from streams.tables.partition import PartitionStore
+store = PartitionStore.open(Path(sys.argv[1]))
+resource.setrlimit(resource.RLIMIT_FSIZE, (1_000_000, 1_000_000))
+try:
+    for number in range(20_000):
+        store.write({"ledger": {b"%09d" % number: os.urandom(20_000)}}, {}, {}, None)
+except Exception as error:
+    print(type(error).__name__, error)
+os._exit(0)
+"""
+
+
+def test_a_disk_that_takes_no_more_is_a_sentence(tmp_path: Path) -> None:
+    ran = subprocess.run(
+        [sys.executable, "-c", FULL, str(tmp_path / "p")],
+        check=True,
+        capture_output=True,
+        text=True,
+    )
+    assert ran.stdout.startswith("PlainscoreError the state folder cannot be used: IO error")
+    assert f"({tmp_path / 'p'}). Look at free space" in ran.stdout
+
+
+def test_a_folder_that_is_in_use_is_not_taken(store: PartitionStore) -> None:
+    with pytest.raises(BadUsage, match="another process uses the state folder"):
+        PartitionStore.open(store.path)
+
+
+def test_a_file_in_the_folders_place_is_a_sentence(tmp_path: Path) -> None:
+    (tmp_path / "p").write_text("")
+    with pytest.raises(PlainscoreError, match=r"cannot be used: .*File exists"):
+        PartitionStore.open(tmp_path / "p")
+
+
+@pytest.mark.parametrize("damaged", ["MANIFEST-*", "*.sst", "CURRENT"])
+def test_a_damaged_folder_is_corrupt(tmp_path: Path, damaged: str) -> None:
+    store = PartitionStore.open(tmp_path / "p")
+    store.write({"ledger": {b"k": b"v"}}, {}, {"ledger": 1}, None)
+    store.close()
+    for path in (tmp_path / "p").glob(damaged):
+        path.write_bytes(b"not this")
+    with pytest.raises(Corrupt, match="damaged"):
+        PartitionStore.open(tmp_path / "p")
+    PartitionStore.destroy(tmp_path / "p")
+    PartitionStore.destroy(tmp_path / "p")
+    PartitionStore.open(tmp_path / "p").close()
+
+
+def test_a_damaged_block_is_never_taken_for_the_end_of_a_table(tmp_path: Path) -> None:
+    store = PartitionStore.open(tmp_path / "p")
+    rows: dict[bytes, bytes | None] = {b"%06d" % number: os.urandom(100) for number in range(9_999)}
+    store.write({"ledger": rows}, {}, {"ledger": 1}, None)
+    store.close()
+    largest = max((tmp_path / "p").glob("*.sst"), key=lambda path: path.stat().st_size)
+    with largest.open("r+b") as file:
+        file.seek(largest.stat().st_size // 2)
+        file.write(bytes(5_000))
+    store = PartitionStore.open(tmp_path / "p")
+    with pytest.raises(Corrupt, match="checksum"):
+        list(store.rows("ledger"))
+    with pytest.raises(Corrupt, match="checksum"):
+        store.get_many("ledger", list(rows))
+    with pytest.raises(Corrupt, match="checksum"):
+        [store.get("ledger", key) for key in rows]
+    store.close()
+
+
+def test_forgotten_folders_are_deleted_after_a_week(tmp_path: Path) -> None:
+    for partition in range(3):
+        PartitionStore.open(partition_folder(tmp_path, partition)).close()
+    (tmp_path / "other").mkdir()
+    now = int(os.stat(partition_folder(tmp_path, 1)).st_mtime * 1000)
+    assert delete_forgotten(tmp_path, {0}, now + 6 * DAY) == []
+    deleted = delete_forgotten(tmp_path, {0, 2}, now + 8 * DAY)
+    assert deleted == [partition_folder(tmp_path, 1)]
+    assert sorted(path.name for path in tmp_path.iterdir()) == [
+        "other",
+        "partition-0",
+        "partition-2",
+    ]
+    assert delete_forgotten(tmp_path / "none", set(), now) == []
+
+
+# ---- usable
+
+NOW = 1_700_000_000_000
+LOW = {"citizens": 10, "ledger": 10}
+HIGH = {"citizens": 20, "ledger": 20}
+
+
+@pytest.mark.parametrize(
+    ("offsets", "age", "form", "expected"),
+    [
+        ({"citizens": 10, "ledger": 20}, 0, FORM, True),
+        ({"citizens": 10, "ledger": 20}, DAY // 2, FORM, True),
+        ({"citizens": 10, "ledger": 20}, DAY // 2 + 1, FORM, False),
+        ({"citizens": 9, "ledger": 20}, 0, FORM, False),
+        ({"citizens": 10, "ledger": 21}, 0, FORM, False),
+        ({"citizens": 10}, 0, FORM, False),
+        ({"citizens": 10, "ledger": 20}, 0, FORM + 1, False),
+    ],
+)
+def test_which_folder_may_go_on(
+    tmp_path: Path, offsets: dict[str, int], age: int, form: int, expected: bool
+) -> None:
+    store = PartitionStore.open(tmp_path / "p", form)
+    store.write({}, {}, offsets, None, NOW - age)
+    store.close()
+    store = PartitionStore.open(tmp_path / "p")
+    assert usable(store, LOW, HIGH, DAY, NOW) is expected
+    store.close()
+
+
+def test_a_new_folder_may_be_used(store: PartitionStore) -> None:
+    assert usable(store, LOW, HIGH, DAY, NOW)
+
+
+# ---- counts
+
+
+def test_counts_move_and_are_read_back() -> None:
+    counted = Counted()
+    counted.move(2, {("everyday", "plain"): 2, ("prepaid", "good"): 1})
+    counted.move(-1, {("everyday", "plain"): -1, ("prepaid", "good"): -1})
+    assert counted == Counted(1, Counter({("everyday", "plain"): 1}))
+    assert Counted.decode(counted.encode()) == counted
+
+
+# ---- what Faust sees
+
+
+def test_faust_gives_our_tables_by_name(store: PartitionStore) -> None:
+    app = faust.App("plainscore", Table=Table, TableManager=TableManager, web_enabled=False)
+    citizens = app.Table("citizens")
+    assert type(citizens) is Table
+    assert type(citizens.data) is Store  # a wrong URL would silently give Faust's own, in memory
+    overlay = app.tables.overlays[0] = Overlay(store)
+    assert citizens.view(0) is overlay.view("citizens")
+    overlay.citizens.put(b"ada", b"1")
+    assert citizens[b"ada"] == b"1"
+    assert b"bob" not in citizens
+    assert list(citizens.items()) == [(b"ada", b"1")]
+    assert len(citizens) == 1
+    assert app.tables.changelog_topics == set()
+    with pytest.raises(BadUsage, match="outside of an agent"):
+        citizens[b"bob"] = b"2"
+
+
+def test_the_tables_start_without_faust_reading_changelogs() -> None:
+    async def start() -> None:
+        app = faust.App("plainscore", Table=Table, TableManager=TableManager, web_enabled=False)
+        app.Table("citizens")
+        async with app.tables:
+            await app.tables.wait_until_tables_registered()
+            with pytest.raises(RuntimeError, match="Too late"):
+                app.Table("ledger")
+
+    asyncio.run(start())

@@ -1,0 +1,212 @@
+"""A partition's folder, brought up to the ends of changelogs in a real Kafka."""
+
+import threading
+import time
+from collections import Counter
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+from uuid import uuid4
+
+import pytest
+from confluent_kafka import Producer
+from confluent_kafka.admin import AdminClient, NewTopic
+
+from streams.embedded import Broker
+from streams.errors import Unreachable
+from streams.scoring.citizen import Account, AccountKey, Citizen
+from streams.state import ERASURE, due_of, write_citizen
+from streams.tables.overlay import Overlay
+from streams.tables.partition import PartitionStore, partition_folder
+from streams.tables.restore import Restored, changelog_ends, open_restored, restore
+from streams.topics import DAY
+
+pytestmark = pytest.mark.kafka
+
+TOPICS = {"citizens": "citizens-changelog", "ledger": "ledger-changelog"}
+PARTITION = 1
+
+
+@pytest.fixture(scope="module")
+def brokers() -> Iterator[str]:
+    with Broker() as broker:
+        yield broker.bootstrap
+
+
+class Changelogs:
+    """Changelogs of the test's own, and a folder to restore them to."""
+
+    def __init__(self, brokers: str, state_dir: Path) -> None:
+        self.config = {"bootstrap.servers": brokers}
+        self.prefix = f"{uuid4().hex[:8]}."
+        self.state_dir = state_dir
+        topics = [NewTopic(self.prefix + name, 2, 1) for name in TOPICS.values()]
+        admin = AdminClient(self.config)  # its futures end with it
+        for future in admin.create_topics(topics).values():
+            future.result(30)
+
+    def begin(self) -> Producer:
+        producer = Producer({**self.config, "transactional.id": uuid4().hex})
+        producer.init_transactions(30)
+        producer.begin_transaction()
+        return producer
+
+    def produce(self, producer: Producer, table: str, rows: dict[bytes, bytes | None]) -> None:
+        for key, value in rows.items():
+            producer.produce(self.prefix + TOPICS[table], value, key, PARTITION)
+        producer.flush(30)
+
+    def commit(self, table: str, rows: dict[bytes, bytes | None]) -> None:
+        producer = self.begin()
+        self.produce(producer, table, rows)
+        producer.commit_transaction(30)
+
+    def open(self, on_progress: Any = lambda *_: None) -> tuple[PartitionStore, Restored]:
+        return open_restored(
+            self.state_dir,
+            PARTITION,
+            self.config,
+            self.prefix,
+            TOPICS,
+            due_of,
+            on_progress,
+            DAY,
+        )
+
+
+@pytest.fixture
+def changelogs(brokers: str, tmp_path: Path) -> Changelogs:
+    return Changelogs(brokers, tmp_path)
+
+
+def citizen(name: str, tier: str, due: int) -> bytes:
+    accounts = {
+        key: Account(key, 1, [], tier=tier)
+        for key in (AccountKey("everyday", False), AccountKey("everyday", True))
+    }
+    return write_citizen(Citizen(name, 1, 1, (), 1, accounts=accounts, due=due))
+
+
+def test_from_the_start_tombstones_delete_and_the_index_and_counts_are_made(
+    changelogs: Changelogs,
+) -> None:
+    ada, bob = citizen("ada", "good", 5), citizen("bob", "plain", 7)
+    changelogs.commit("citizens", {b"ada": citizen("ada", "plain", 3), b"eve": ada})
+    changelogs.commit("citizens", {b"\x00": None, b"ada": ada, b"bob": bob, b"eve": None})
+    changelogs.commit("citizens", {ERASURE + b"eve": b"an erasure"})
+    changelogs.commit("ledger", {b"\x00": None, b"1": b"one", b"2": b"two"})
+    changelogs.commit("ledger", {b"1": None})
+    progress: list[tuple[int, int]] = []
+    store, restored = changelogs.open(lambda *steps: progress.append(steps))
+    assert restored.records == 11
+    assert restored.citizens == 2
+    assert restored.tiers == Counter({("everyday", "good"): 1, ("everyday", "plain"): 1})
+    assert dict(store.rows("citizens")) == {
+        b"ada": ada,
+        b"bob": bob,
+        ERASURE + b"eve": b"an erasure",
+    }
+    assert dict(store.rows("ledger")) == {b"2": b"two"}
+    due = [(0, ERASURE + b"eve"), (5, b"ada"), (7, b"bob")]
+    assert Overlay(store).citizens.due(100, 100) == due
+    ends = changelog_ends(PARTITION, changelogs.config, changelogs.prefix, TOPICS)
+    assert store.offsets() == ends.high == {"citizens": 10, "ledger": 6}
+    assert progress[0] == (0, 16)
+    assert progress[-1] == (11, 0)
+    store.close()
+
+
+def test_only_the_tail_is_read_and_the_counts_move(changelogs: Changelogs) -> None:
+    changelogs.commit("citizens", {b"ada": citizen("ada", "good", 5), b"bob": b""})
+    changelogs.commit("citizens", {b"bob": citizen("bob", "plain", 7)})
+    store, _ = changelogs.open()
+    store.close()
+    changelogs.commit("citizens", {b"ada": citizen("ada", "plain", 6), b"bob": None})
+    store, restored = changelogs.open()
+    assert restored.records == 2
+    assert (restored.citizens, restored.tiers) == (1, Counter({("everyday", "plain"): 1}))
+    assert Overlay(store).citizens.due(100, 100) == [(6, b"ada")]
+    store.close()
+    store, restored = changelogs.open()
+    assert (restored.records, restored.citizens) == (0, 1)
+    store.close()
+
+
+def test_an_open_transaction_is_waited_for(changelogs: Changelogs) -> None:
+    changelogs.commit("ledger", {b"1": b"one"})
+    producer = changelogs.begin()
+    changelogs.produce(producer, "ledger", {b"2": b"two"})
+    waited = threading.Event()
+
+    def progress(records: int, left: int) -> None:
+        if records == 1 and left == 1 and not waited.is_set():
+            waited.set()
+            threading.Timer(1, producer.commit_transaction).start()
+
+    began = time.monotonic()
+    store, restored = changelogs.open(progress)
+    assert waited.is_set()
+    assert time.monotonic() - began > 1
+    assert (restored.records, dict(store.rows("ledger"))) == (2, {b"1": b"one", b"2": b"two"})
+    assert store.offsets()["ledger"] == 3
+    store.close()
+
+
+def test_aborted_records_are_not_restored(changelogs: Changelogs) -> None:
+    changelogs.commit("ledger", {b"1": b"one"})
+    producer = changelogs.begin()
+    changelogs.produce(producer, "ledger", {b"1": b"other", b"2": b"two"})
+    producer.abort_transaction(30)
+    store, restored = changelogs.open()
+    assert (restored.records, dict(store.rows("ledger"))) == (1, {b"1": b"one"})
+    assert store.offsets()["ledger"] == 5
+    store.close()
+
+
+@pytest.mark.parametrize("spoil", ["age", "offset", "form", "damage"])
+def test_a_folder_of_no_use_is_restored_from_the_start(changelogs: Changelogs, spoil: str) -> None:
+    changelogs.commit("ledger", {b"1": b"one", b"2": b"two"})
+    store, _ = changelogs.open()
+    path = store.path
+    erased: dict[bytes, bytes | None] = {b"erased": b"long ago"}
+    offsets = {"citizens": 0, "ledger": 99 if spoil == "offset" else 2}
+    store.write({"ledger": erased}, {}, offsets, None, 0 if spoil == "age" else None)
+    if spoil == "form":
+        store._write({"meta": {b"form": b"0"}})
+    store.close()
+    if spoil == "damage":
+        next(path.glob("MANIFEST-*")).write_bytes(b"not this")
+    store, restored = changelogs.open()
+    assert (restored.records, dict(store.rows("ledger"))) == (2, {b"1": b"one", b"2": b"two"})
+    store.close()
+
+
+def test_a_restore_that_was_broken_off_goes_on_and_keeps_its_age(changelogs: Changelogs) -> None:
+    changelogs.commit("ledger", {b"%05d" % number: b"v" for number in range(20_000)})
+
+    class Stopped(Exception):
+        pass
+
+    def stop(records: int, _left: int) -> None:
+        if records:
+            raise Stopped
+
+    with pytest.raises(Stopped):
+        changelogs.open(stop)
+    store = PartitionStore.open(partition_folder(changelogs.state_dir, PARTITION))
+    began, so_far = store.last_write_ms(), store.offsets()["ledger"]
+    assert 0 < so_far <= 5_000
+    store.close()
+    time.sleep(0.01)
+    store, restored = changelogs.open()
+    assert restored.records == 20_000 - so_far
+    assert sum(1 for _ in store.rows("ledger")) == 20_000
+    assert (store.last_write_ms() or 0) > (began or 0)
+    store.close()
+
+
+def test_a_topic_that_is_not_there_is_a_sentence(changelogs: Changelogs, tmp_path: Path) -> None:
+    store = PartitionStore.open(tmp_path / "p")
+    with pytest.raises(Unreachable, match="the changelog cannot be read"):
+        restore(store, PARTITION, changelogs.config, "none.", TOPICS, due_of, lambda *_: None)
+    store.close()
