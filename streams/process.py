@@ -378,7 +378,7 @@ class _Batch:
             since += 1
         as_of = max(self.partition.tick or 0, min(g.covers_from for g in grants))
         citizen = Citizen(citizen_id, since, as_of, (), values["occurred_at"])
-        self.known[citizen_id] = citizen
+        self.known[citizen_id] = self.touched[citizen_id] = citizen
         self.outcome.citizens += 1
         return citizen
 
