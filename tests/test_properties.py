@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import Any
 from unittest.mock import patch
 
-from hypothesis import HealthCheck, Phase, given, note, settings
+from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 
 from streams import process
@@ -24,22 +24,26 @@ from streams.scoring.recount import recount
 from streams.scoring.score import contributions
 from streams.scoring.scorecard import Scorecard
 from streams.scoring.totals import offset_of, period_of, weigh
-from streams.state import due_of
-from streams.topics import TOPICS, audience_topic, partition_of
+from streams.state import PARTITION_KEY, due_of, read_partition
+from streams.topics import audience_topic, partition_of
 from tests import histories
-from tests.histories import DAY, HORIZON, PARTITIONS, Expected, Sent
+from tests.histories import HORIZON, PARTITIONS, Expected, Sent
 from tests.memory import Lane
 
 _ANY = {
     "deadline": None,
     "suppress_health_check": [HealthCheck.too_slow, HealthCheck.data_too_large],
     "database": None,
+    "phases": [Phase.explicit, Phase.generate, Phase.shrink],
 }
 settings.register_profile("quick", max_examples=60, **_ANY)
 settings.register_profile("ci", max_examples=500, print_blob=True, **_ANY)
 # what mutation.py asks for: the same examples each time, and no time lost on making them smaller
 settings.register_profile(
-    "mutation", max_examples=300, derandomize=True, phases=[Phase.explicit, Phase.generate], **_ANY
+    "mutation",
+    max_examples=300,
+    derandomize=True,
+    **{**_ANY, "phases": [Phase.explicit, Phase.generate]},
 )
 settings.load_profile(
     os.environ.get("HYPOTHESIS_PROFILE", "ci" if os.environ.get("CI") == "true" else "quick")
@@ -160,12 +164,9 @@ def check(lane: Lane, wanted: dict[str, Expected]) -> None:
 
 
 def as_of(lane: Lane, citizen: Citizen) -> int:
-    """The time that a citizen's scores are read at; it is stored when something is written."""
-    partition = partition_of(citizen.id, PARTITIONS)
-    ticks = [
-        values["occurred_at"] for values, number in lane.ticked if number == partition
-    ] if hasattr(lane, "ticked") else []
-    return max([citizen.as_of, *ticks])
+    """The time that a citizen's scores are read at."""
+    row = lane.citizens[partition_of(citizen.id, PARTITIONS)].get(PARTITION_KEY)
+    return max(citizen.as_of, read_partition(row).tick or 0)
 
 
 def check_citizen(
@@ -174,6 +175,7 @@ def check_citizen(
     ledger = wanted.ledger()
     assert citizen.grants == wanted.grants
     assert citizen.work is None
+    assert as_of(lane, citizen) == wanted.as_of
     assert within_horizon(lane, citizen.id, wanted.as_of) == ledger
     counted = {
         event: (entry.fact.occurred_at, content)
@@ -339,7 +341,6 @@ def check_erased(lane: Lane, citizen_id: str) -> None:
     for topic in ("consents", "shares"):
         written = [r for r in lane.out if r.topic == topic and r.key == name]
         assert not written or written[-1].value is None
-    assert TOPICS["scores"].cleanup == "compact"
 
 
 def check_index(lane: Lane) -> None:
