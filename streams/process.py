@@ -593,7 +593,7 @@ class _Batch:
 
     def renew(self, citizen: Citizen) -> list[Effect]:
         """Bring a citizen to the scorecards in force now; and go on with what was begun."""
-        if citizen.work is None and stale(citizen, self.scorecards):
+        if citizen.work is None and stale(citizen, citizen.as_of, self.scorecards):
             begin_work(citizen, Cause("scorecard", ""), self.scorecards)
         return self.advance(citizen)
 
@@ -644,7 +644,7 @@ class _Batch:
             rows = self.citizens.scan(b"", self.partition.sweep or None, CITIZENS_A_BATCH)
             for key, _ in rows:
                 citizen = None if key.startswith(b"\x00") else self.find(key.decode())
-                if citizen is not None and stale(citizen, self.scorecards):
+                if citizen is not None and stale(citizen, max(citizen.as_of, until), self.scorecards):
                     self.look_at(citizen)
             self.partition.sweep = rows[-1][0] if len(rows) == CITIZENS_A_BATCH else None
         self.outcome.pending = (

@@ -176,11 +176,11 @@ def share(citizen: Citizen, shares: Sequence[Share], shared_at: int) -> list[Eff
 # ---- work: the whole ledger, in pieces
 
 
-def stale(citizen: Citizen, scorecards: Scorecards) -> bool:
-    """Say whether another version than the account's is in force, or an account is missing."""
+def stale(citizen: Citizen, as_of: int, scorecards: Scorecards) -> bool:
+    """Say whether another version than an account's is in force at a time, or one is missing."""
     for grant in citizen.grants:
         for shadow in (False, True):
-            scorecard = scorecards.in_force(grant.scorecard, citizen.as_of, shadow)
+            scorecard = scorecards.in_force(grant.scorecard, as_of, shadow)
             account = citizen.accounts.get(AccountKey(grant.scorecard, shadow))
             if (scorecard and scorecard.version) != (account and account.version):
                 return True
