@@ -642,8 +642,9 @@ class _Batch:
                 self.look_at(citizen)
         if self.partition.sweep is not None and len(due) < CITIZENS_A_BATCH:
             rows = self.citizens.scan(b"", self.partition.sweep or None, CITIZENS_A_BATCH)
-            for key, _ in rows:
-                citizen = None if key.startswith(b"\x00") else self.find(key.decode())
+            names = [key.decode() for key, _ in rows if not key.startswith(b"\x00")]
+            for name in [*names, *self.touched]:  # who began in this batch is in no row yet
+                citizen = self.find(name)
                 if citizen is not None and stale(citizen, max(citizen.as_of, until), self.scorecards):
                     self.look_at(citizen)
             self.partition.sweep = rows[-1][0] if len(rows) == CITIZENS_A_BATCH else None
@@ -764,6 +765,8 @@ class _Batch:
             if due != citizen.due:
                 self.citizens.set_due(key, citizen.due, due)
                 citizen.due = due
+                if due is not None and due <= (self.partition.tick or 0):
+                    self.outcome.pending = True
             self.citizens.put(key, write_citizen(citizen))
         partition = write_partition(self.partition)
         if partition != (self.stored_partition or write_partition(read_partition(None))):
