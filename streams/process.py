@@ -23,6 +23,7 @@ from streams.scoring.apply import (
     grant,
     next_due,
     pass_time,
+    read_again,
     settle,
     share,
     stale,
@@ -261,7 +262,7 @@ class _Batch:
         names = list({name for each in given for name in each.names if name not in self.known})
         keys = [name.encode() for name in names]
         for name, value in zip(names, self.citizens.get_many(keys), strict=True):
-            self.known[name] = None if value is None else read_citizen(name, value)
+            self.known[name] = None if value is None else self.read_citizen(name, value)
 
     def load_entries(self, given: list[Given]) -> None:
         keys = []
@@ -277,8 +278,13 @@ class _Batch:
         """Give a citizen with a consent on record."""
         if name not in self.known:
             value = self.citizens.get(name.encode())
-            self.known[name] = None if value is None else read_citizen(name, value)
+            self.known[name] = None if value is None else self.read_citizen(name, value)
         return self.known[name]
+
+    def read_citizen(self, name: str, value: bytes) -> Citizen:
+        citizen = read_citizen(name, value)
+        read_again(citizen, self.scorecards)
+        return citizen
 
     # ---- one record
 
@@ -645,7 +651,9 @@ class _Batch:
             names = [key.decode() for key, _ in rows if not key.startswith(b"\x00")]
             for name in [*names, *self.touched]:  # who began in this batch is in no row yet
                 citizen = self.find(name)
-                if citizen is not None and stale(citizen, max(citizen.as_of, until), self.scorecards):
+                if citizen is not None and stale(
+                    citizen, max(citizen.as_of, until), self.scorecards
+                ):
                     self.look_at(citizen)
             self.partition.sweep = rows[-1][0] if len(rows) == CITIZENS_A_BATCH else None
         self.outcome.pending = (

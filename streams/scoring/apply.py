@@ -129,6 +129,17 @@ def next_due(citizen: Citizen, scorecards: Scorecards, horizon: int) -> int | No
     return min(times, default=None)
 
 
+def read_again(citizen: Citizen, scorecards: Scorecards) -> None:
+    """Work out what is not stored of a citizen: the points that its totals came to."""
+    accounts = list(citizen.accounts.values())
+    for account in accounts + (citizen.work.accounts if citizen.work else []):
+        scorecard = scorecards.get(account.key.scorecard, account.version)
+        missing = len(scorecard.characteristics) - len(account.totals)
+        account.totals += [{} for _ in range(missing)]
+        reading = read(scorecard, account.totals, account.period)
+        account.points, account.start_points = reading.points, reading.start_points
+
+
 # ---- grants and shares
 
 
