@@ -153,8 +153,7 @@ def grant(
     """Put other grants in force: accounts open and close, and what is stored is read again."""
     differ = sorted(grants) != sorted(citizen.grants)
     citizen.grants, citizen.granted_at = grants, granted_at
-    citizen.as_of = max(citizen.as_of, min(grant.covers_from for grant in grants))
-    effects: list[Effect] = []
+    effects = pass_time(citizen, min(grant.covers_from for grant in grants))
     granted = {grant.scorecard for grant in grants}
     for key in [key for key in citizen.accounts if key.scorecard not in granted]:
         citizen.sequences[key] = citizen.accounts.pop(key).sequence
