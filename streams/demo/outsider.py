@@ -3,7 +3,7 @@
 import threading
 from contextlib import suppress
 from types import TracebackType
-from typing import Any, Self
+from typing import Self
 
 from confluent_kafka import Consumer, KafkaException, Message, TopicPartition
 
@@ -70,7 +70,6 @@ class Outsider:
 
 
 def _record(message: Message) -> Record:
-    headers: Any = message.headers() or ()
     return Record(
         message.topic() or "",
         message.partition() or 0,
@@ -78,5 +77,4 @@ def _record(message: Message) -> Record:
         message.timestamp()[1],
         message.key(),  # type: ignore[arg-type]  # bytes, as it came
         message.value(),  # type: ignore[arg-type]
-        tuple(headers),
     )
