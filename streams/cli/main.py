@@ -10,6 +10,7 @@ import typer
 
 from streams.cli import (
     broker,
+    demo,
     dlq,
     doctor,
     failures,
@@ -56,6 +57,7 @@ def plainscore(
 
 
 for command in (
+    demo.demo,
     worker.worker,
     publish.publish,
     watch.watch,

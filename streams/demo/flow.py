@@ -1,0 +1,60 @@
+"""Publishes all records of the demo, from a thread of its own, and counts them."""
+
+import threading
+from concurrent.futures import Future, ThreadPoolExecutor
+from types import TracebackType
+from typing import Any, Self
+
+from streams.client import Publisher
+from streams.demo import invented
+from streams.demo.purchases import Purchases
+
+
+class Flow:
+    """Consents first, then all events in the order of their time, and a tick at their end."""
+
+    def __init__(self, brokers: str, purchases: Purchases, now: int) -> None:
+        self.consents = invented.consents(purchases, now)
+        self.events: list[tuple[str, dict[str, Any]]] = sorted(
+            [
+                *(("purchases", each) for each in purchases.records),
+                *invented.fines_and_payments(purchases),
+            ],
+            key=lambda event: event[1]["occurred_at"],
+        )
+        self.published = 0  # events so far
+        # A tick may not be ahead of its sending by more than a day.
+        self.end = max(purchases.last, min(purchases.end, now))
+        self._brokers = brokers
+        self._ended = threading.Event()
+        self._pool = ThreadPoolExecutor(1, "publisher")
+        self._sent: Future[None] | None = None
+
+    def __enter__(self) -> Self:
+        self._sent = self._pool.submit(self._send)
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, _: TracebackType | None
+    ) -> None:
+        self._ended.set()
+        self._pool.shutdown()
+
+    def sent(self) -> bool:
+        """Whether Kafka has acknowledged everything. Raises what went wrong."""
+        assert self._sent
+        return self._sent.done() and self._sent.result() is None
+
+    def _send(self) -> None:
+        with Publisher(self._brokers) as publisher:
+            for consent in self.consents:
+                publisher.publish("consents", consent)
+                if self._ended.is_set():
+                    return
+            for topic, event in self.events:
+                publisher.publish(topic, event)
+                self.published += 1
+                if self._ended.is_set():
+                    return
+            publisher.flush()
+            publisher.tick(self.end)
