@@ -12,20 +12,10 @@ import pytest
 ROOT = Path(__file__).parent.parent
 # Names that say nothing about what a file holds.
 EMPTY_WORDS = frozenset(
-    [
-        "util",
-        "utils",
-        "helper",
-        "helpers",
-        "common",
-        "base",
-        "manager",
-        "handler",
-        "service",
-        "user",
-        "data",
-        "info",
-    ]
+    {
+        *("util", "utils", "helper", "helpers", "common", "base"),
+        *("manager", "handler", "service", "user", "data", "info"),
+    }
 )
 # Written apart so that this file does not hold what it forbids.
 PRIVATE_PLACES = ("/" + "work/", "/tmp/" + "wt")
