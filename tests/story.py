@@ -21,7 +21,7 @@ from typing import Any
 
 from streams.codec import decode, pack
 from streams.dead_letters import KEPT, MESSAGE, REASON, REASONS, TOPIC
-from streams.process import ANSWERS, MOVED, RECEIPT
+from streams.process import ANSWERS, HEARTBEAT, MOVED, RECEIPT
 from streams.published import Published
 from streams.record import Record
 from streams.scorecards import example, read
@@ -177,7 +177,7 @@ class Words:
     def word(self, what: str, among: Any = None) -> str:
         if not self.left:
             raise self.wrong(f"{what} is missing")
-        word = self.left.pop(0)
+        word = re.sub(r"^(.)\*([0-9]+)$", lambda m: m[1] * int(m[2]), self.left.pop(0))
         if among is not None and word not in among:
             raise self.wrong(f"{word!r} is no {what}: {', '.join(among)}")
         return word
@@ -545,8 +545,6 @@ class _Telling:
         }
         if words.comes("saying"):
             values["statement"] = words.word("statement")
-        elif words.comes("characters"):
-            values["statement"] = "x" * words.number("length")
         return self.make(words, row, "disputes", values, citizen_id, time, [])
 
     def correct(self, words: Words, row: Row) -> list[Record]:
@@ -642,6 +640,8 @@ class _Telling:
         change = decode(topic, self.take(words, topic).value)
         if words.comes("as-of"):
             expected["as_of"] = words.date("date")
+        if words.comes("since"):
+            expected["since"] = words.date("date")
         if words.comes("version"):
             expected["version"] = words.number("version")
         if words.comes("reasons"):
@@ -716,6 +716,11 @@ class _Telling:
         number = words.number("number of records")
         self.told_dropped[key] = number
         self.check(words, "forwarded", self.lane.counts[key], number)
+
+    def expect_heartbeats(self, words: Words) -> None:
+        topic, number = words.word("topic"), words.number("number")
+        beats = [r for r in self.produced(topic) if r.key == HEARTBEAT and r.value is None]
+        self.check(words, "heartbeats", len(beats), number)
 
     def expect_receipt(self, words: Words) -> None:
         expected: dict[str, Any] = {"receipt_id": words.word("receipt's id")}
@@ -859,6 +864,7 @@ _EXPECTED: dict[str, Callable[[_Telling, Words], None]] = {
     "dead-letters": _Telling.expect_dead_letters,
     "dropped": _Telling.expect_dropped,
     "forwarded": _Telling.expect_forwarded,
+    "heartbeats": _Telling.expect_heartbeats,
     "receipt": _Telling.expect_receipt,
     "sees": _Telling.expect_sees,
     "seen": _Telling.expect_sees_so_far,
