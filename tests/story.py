@@ -28,6 +28,7 @@ from streams.scorecards import example, read
 from streams.scoring.citizen import AccountKey
 from streams.scoring.ledger import DAY
 from streams.scoring.recount import Recount, recount
+from streams.scoring.scorecard import Scorecard
 from streams.state import PARTITION_KEY, read_partition
 from streams.topics import KINDS, partition_of
 from tests.memory import Lane
@@ -149,13 +150,21 @@ def told(time: int) -> str:
 def people() -> dict[str, str]:
     """Give the id of everybody in people.txt, whose periods begin on the day that stands there."""
     found = {}
-    for line in (FOLDER / "people.txt").read_text().splitlines():
+    for line in (FOLDER / "people.txt").read_text(encoding="utf-8").splitlines():
         if line.strip() and not line.startswith("#"):
             name, citizen_id, day = line.split()
             begins = next_turn(citizen_id, time_of(day) - 1, 30 * DAY)
             assert begins < time_of(day) + 300_000, f"{name}: periods do not begin on {day}"
             found[name] = citizen_id
     return found
+
+
+@cache
+def scorecard(name: str) -> Scorecard:
+    """Give a published example by its name, or one of the stories' own by its file's name."""
+    if name in ("everyday", "rider"):
+        return read(example(name))
+    return read((FOLDER / "scorecards" / f"{name}.yaml").read_text(encoding="utf-8"))
 
 
 def next_turn(citizen_id: str, after: int, period: int) -> int:
@@ -262,11 +271,7 @@ class _Telling:
         self.sent = 0
 
     def publish(self, name: str) -> None:
-        if name in ("everyday", "rider"):
-            text = example(name)
-        else:
-            text = (FOLDER / "scorecards" / f"{name}.yaml").read_text()
-        self.published.add(read(text))
+        self.published.add(scorecard(name))
 
     def go(self, restart_each: bool) -> None:
         for row in self.story.rows:

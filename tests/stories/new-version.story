@@ -27,7 +27,7 @@ purchase ben  2025-03-01T12:00 shop p3 books 9.00 USD x 1
 
 # anna's comes with the tick, and lists what only one of the versions counts.
 tick     2025-03-01T13:00
-> change anna plain 4 590 -> 645 plus by scorecard plain@2 as-of 2025-03-01T13:00 version 2
+> change anna plain 4 590 -> 645 plus by scorecard plain@2 as-of 2025-03-01T13:00 version 2 reasons fined bought on_time
 > moved  bought 20 -> 40 on_time 0 -> 5 fined -30 -> 0
 > points anna plain base 600 bought 40 on_time 5
 > score  anna plain 645 plus
