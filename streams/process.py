@@ -401,7 +401,8 @@ class _Batch:
             )
         if record.topic == "shares":
             if citizen is not None:
-                self.emit(citizen, share(citizen, (), record.timestamp))
+                effects_of_time = self.pass_time(citizen, 0)  # which also has the row stored
+                self.emit(citizen, effects_of_time + share(citizen, (), record.timestamp))
                 citizen.shared_at = None
             self.count(record, "stored")
             return

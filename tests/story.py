@@ -21,13 +21,14 @@ from typing import Any
 
 from streams.codec import decode, pack
 from streams.dead_letters import KEPT, MESSAGE, REASON, REASONS, TOPIC
-from streams.process import ANSWERS, MOVED, RECEIPT
+from streams.process import ANSWERS, HEARTBEAT, MOVED, RECEIPT
 from streams.published import Published
 from streams.record import Record
 from streams.scorecards import example, read
 from streams.scoring.citizen import AccountKey
 from streams.scoring.ledger import DAY
 from streams.scoring.recount import Recount, recount
+from streams.scoring.scorecard import Scorecard
 from streams.state import PARTITION_KEY, read_partition
 from streams.topics import KINDS, partition_of
 from tests.memory import Lane
@@ -149,13 +150,21 @@ def told(time: int) -> str:
 def people() -> dict[str, str]:
     """Give the id of everybody in people.txt, whose periods begin on the day that stands there."""
     found = {}
-    for line in (FOLDER / "people.txt").read_text().splitlines():
+    for line in (FOLDER / "people.txt").read_text(encoding="utf-8").splitlines():
         if line.strip() and not line.startswith("#"):
             name, citizen_id, day = line.split()
             begins = next_turn(citizen_id, time_of(day) - 1, 30 * DAY)
             assert begins < time_of(day) + 300_000, f"{name}: periods do not begin on {day}"
             found[name] = citizen_id
     return found
+
+
+@cache
+def scorecard(name: str) -> Scorecard:
+    """Give a published example by its name, or one of the stories' own by its file's name."""
+    if name in ("everyday", "rider"):
+        return read(example(name))
+    return read((FOLDER / "scorecards" / f"{name}.yaml").read_text(encoding="utf-8"))
 
 
 def next_turn(citizen_id: str, after: int, period: int) -> int:
@@ -177,7 +186,7 @@ class Words:
     def word(self, what: str, among: Any = None) -> str:
         if not self.left:
             raise self.wrong(f"{what} is missing")
-        word = self.left.pop(0)
+        word = re.sub(r"^(.)\*([0-9]+)$", lambda m: m[1] * int(m[2]), self.left.pop(0))
         if among is not None and word not in among:
             raise self.wrong(f"{word!r} is no {what}: {', '.join(among)}")
         return word
@@ -262,11 +271,7 @@ class _Telling:
         self.sent = 0
 
     def publish(self, name: str) -> None:
-        if name in ("everyday", "rider"):
-            text = example(name)
-        else:
-            text = (FOLDER / "scorecards" / f"{name}.yaml").read_text()
-        self.published.add(read(text))
+        self.published.add(scorecard(name))
 
     def go(self, restart_each: bool) -> None:
         for row in self.story.rows:
@@ -545,8 +550,6 @@ class _Telling:
         }
         if words.comes("saying"):
             values["statement"] = words.word("statement")
-        elif words.comes("characters"):
-            values["statement"] = "x" * words.number("length")
         return self.make(words, row, "disputes", values, citizen_id, time, [])
 
     def correct(self, words: Words, row: Row) -> list[Record]:
@@ -642,6 +645,8 @@ class _Telling:
         change = decode(topic, self.take(words, topic).value)
         if words.comes("as-of"):
             expected["as_of"] = words.date("date")
+        if words.comes("since"):
+            expected["since"] = words.date("date")
         if words.comes("version"):
             expected["version"] = words.number("version")
         if words.comes("reasons"):
@@ -716,6 +721,11 @@ class _Telling:
         number = words.number("number of records")
         self.told_dropped[key] = number
         self.check(words, "forwarded", self.lane.counts[key], number)
+
+    def expect_heartbeats(self, words: Words) -> None:
+        topic, number = words.word("topic"), words.number("number")
+        beats = [r for r in self.produced(topic) if r.key == HEARTBEAT and r.value is None]
+        self.check(words, "heartbeats", len(beats), number)
 
     def expect_receipt(self, words: Words) -> None:
         expected: dict[str, Any] = {"receipt_id": words.word("receipt's id")}
@@ -859,6 +869,7 @@ _EXPECTED: dict[str, Callable[[_Telling, Words], None]] = {
     "dead-letters": _Telling.expect_dead_letters,
     "dropped": _Telling.expect_dropped,
     "forwarded": _Telling.expect_forwarded,
+    "heartbeats": _Telling.expect_heartbeats,
     "receipt": _Telling.expect_receipt,
     "sees": _Telling.expect_sees,
     "seen": _Telling.expect_sees_so_far,
