@@ -401,7 +401,8 @@ class _Batch:
             )
         if record.topic == "shares":
             if citizen is not None:
-                self.emit(citizen, share(citizen, (), record.timestamp))
+                effects = self.pass_time(citizen, 0)
+                self.emit(citizen, effects + share(citizen, (), record.timestamp))
                 citizen.shared_at = None
             self.count(record, "stored")
             return
@@ -412,7 +413,7 @@ class _Batch:
             self.receipt(Erasure(b"", receipt_id, record.timestamp, 0, 0))
             return
         visible = [key for key in citizen.accounts if not key.shadow]
-        effects: list[Effect] = [Closed(key.scorecard) for key in visible]
+        effects = [Closed(key.scorecard) for key in visible]
         effects += (ended(s, key.scorecard) for s in citizen.shares for key in visible)
         self.emit(citizen, effects)
         for account in citizen.accounts.values():
