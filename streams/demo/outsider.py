@@ -75,6 +75,6 @@ def _record(message: Message) -> Record:
         message.partition() or 0,
         message.offset() or 0,
         message.timestamp()[1],
-        message.key(),  # type: ignore[arg-type]  # bytes, as it came
-        message.value(),  # type: ignore[arg-type]
+        message.key(),
+        message.value(),
     )
