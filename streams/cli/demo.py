@@ -27,9 +27,11 @@ if TYPE_CHECKING:
     from streams.demo.running import Worker
     from streams.embedded import Broker
 
+PARTITIONS = 4
 PATIENCE = 60.0  # seconds without any progress
 QUIET = 1.0  # seconds without a change, after which the worker is taken to be done
-SHOWN = 20  # differing citizens
+SHOWN = 20  # differing scores
+LEFT_OUT = 3  # events on record that do not count, in the explanation
 EXAMPLES = ("everyday", "rider")
 
 
@@ -90,6 +92,7 @@ class _Demo:
         self.bought = bought
         self.outsider = outsider
         self.worker = worker
+        self.end = bought.end(show.now())  # as of when all is read, in ms
         self.told_about = ""
 
     # ---- publish, score, kill
@@ -108,7 +111,9 @@ class _Demo:
                     sent = flow.sent()
                     bars("published", flow.published)
                     bars("scored", done)
-                    if not killed and (done >= total // 2 or sent):
+                    if self.worker.done("consents"):
+                        flow.go_on()  # the worker is at work
+                    if not killed and done >= total // 2:
                         self.worker.kill()
                         self.worker.start()
                         killed = True
@@ -116,11 +121,11 @@ class _Demo:
                             f"Killed the worker (kill -9) after {done:,} of {total:,} events, with "
                             f"{flow.published:,} published, and started another."
                         )
-                    if sent and done >= total and self._ticked():
+                    if sent and done >= total:
                         break
                     patience.hold((flow.published, done, self.outsider.count("score-changes")))
                     time.sleep(0.1)
-            self._until_quiet()
+        self._pass_time()
         self._tell_flow(flow, time.monotonic() - begun)
 
     def _tell_flow(self, flow: "Flow", seconds: float) -> None:
@@ -133,17 +138,15 @@ class _Demo:
         refused = f"; {letters:,} records were refused as dead letters" if letters else ""
         _tell(f"{changes:,} changes of scores were published, each with its reasons{refused}.")
 
-    def _ticked(self) -> bool:
-        ticks = self.outsider.count("ticks")
-        return ticks > 0 and self.worker.done("ticks") == ticks
+    def _pass_time(self) -> None:
+        """Let all be read as of the end of the purchases; wait until that has come to everyone."""
+        from streams.client import Publisher
 
-    def _until_quiet(self) -> None:
-        """Wait until the tick has come to everyone whom it concerns."""
-        seen, since = -1, time.monotonic()
-        while time.monotonic() - since < QUIET:
-            now = self.outsider.count("scores", "score-changes")
-            if now != seen:
-                seen, since = now, time.monotonic()
+        with Publisher(self.brokers) as publisher:
+            publisher.tick(self.end)
+        patience = _Patience("The worker does not let time pass")
+        while self.worker.done("ticks") < PARTITIONS or patience.waited() < QUIET:
+            patience.hold(self.outsider.count("scores", "score-changes"))
             time.sleep(0.05)
 
     # ---- scores
@@ -158,20 +161,20 @@ class _Demo:
             mine = [each for key, each in standings.items() if key.scorecard == scorecard_id]
             if not mine:
                 continue
-            scorecard = held.in_force(scorecard_id, self.bought.end)
+            scorecard = held.in_force(scorecard_id, self.end)
             assert scorecard
             what = {"everyday": "purchases, and for some invented fines and payments"}
             _head(
                 f"Scores by `{scorecard_id}` ({what.get(scorecard_id, 'invented fines only')}), "
-                f"as of {show.brief(self.bought.end)[:10]}"
+                f"as of {show.brief(self.end)[:10]}"
             )
-            for line in chart([each.score for each in mine]):
+            for line in chart([each.score for each in mine], scorecard.high):
                 _tell(line)
             _tell("")
             tiers = Counter(each.tier for each in mine)
             for tier in reversed(scorecard.tiers):
                 perks = " ".join(perk.text for perk in scorecard.perks if perk.tier == tier.id)
-                _tell(f"{tier.id:>10} from {tier.start}: {tiers[tier.id]:>6,} citizens  {perks}")
+                _tell(f"{tier.id:>10} from {tier.start} {tiers[tier.id]:>8,}  {perks}".rstrip())
 
     # ---- rights
 
@@ -192,8 +195,11 @@ class _Demo:
         assert page
         told = explain(stored.citizen, stored.ledger, stored.citizen.as_of, page)
         _head(f"What {life.citizen} is told (purchases real, fines and payments invented)")
-        for sentence in in_words(told):
+        said = in_words(told._replace(left_out=told.left_out[:LEFT_OUT]))
+        for sentence in said:
             _tell(sentence)
+        if len(told.left_out) > LEFT_OUT:
+            _tell(f"- and {len(told.left_out) - LEFT_OUT} more.")
         with Publisher(self.brokers) as publisher:
             self._dispute(publisher, life)
             self._withdrawal(publisher, life)
@@ -327,7 +333,7 @@ def _set_up(brokers: str) -> None:
     from streams import scorecards
     from streams.client import Publisher, admin
 
-    admin.apply(brokers)
+    admin.apply(brokers, partitions=PARTITIONS)
     with Publisher(brokers) as publisher:
         for name in EXAMPLES:
             publisher.publish_scorecard(scorecards.example(name))
@@ -374,10 +380,14 @@ class _Patience:
         self._last: object = None
         self._since = time.monotonic()
 
+    def waited(self) -> float:
+        """Seconds since something moved."""
+        return time.monotonic() - self._since
+
     def hold(self, now: object) -> None:
         if now != self._last:
             self._last, self._since = now, time.monotonic()
-        elif time.monotonic() - self._since > PATIENCE:
+        elif self.waited() > PATIENCE:
             raise Unreachable(
                 f"{self._what}: nothing has moved for {PATIENCE:.0f} s",
                 next_step="See whether this machine has memory and processors to spare.",

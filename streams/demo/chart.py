@@ -8,14 +8,14 @@ WIDTH = 46  # characters of the longest bar
 _EIGHTHS = " ▏▎▍▌▋▊▉"
 
 
-def chart(scores: Sequence[int]) -> list[str]:
-    """Draw how many have how many points: a bar for each step of 25 from the least on."""
+def chart(scores: Sequence[int], high: int) -> list[str]:
+    """Draw how many have how many points, of `high` at most: a bar for each step of 25."""
     counts = Counter(score // STEP * STEP for score in scores)
     if not counts:
         return []
     most = max(counts.values())
     return [
-        f"{start:>5} to {start + STEP - 1:<4} {_bar(counts[start], most)} {counts[start]:,}"
+        f"{start:>5} to {min(start + STEP - 1, high)}  {_bar(counts[start], most)} {counts[start]:,}"
         for start in range(min(counts), max(counts) + STEP, STEP)
     ]
 

@@ -11,7 +11,7 @@ from streams.demo.purchases import Purchases
 
 
 class Flow:
-    """Consents first, then all events in the order of their time, and a tick at their end."""
+    """Consents first; once `go_on` is called, all events in the order of their time."""
 
     def __init__(self, brokers: str, purchases: Purchases, now: int) -> None:
         self.consents = invented.consents(purchases, now)
@@ -23,10 +23,8 @@ class Flow:
             key=lambda event: event[1]["occurred_at"],
         )
         self.published = 0  # events so far
-        # A tick may not be ahead of its sending by more than a day.
-        self.end = max(purchases.last, min(purchases.end, now))
         self._brokers = brokers
-        self._ended = threading.Event()
+        self._ended, self._go_on = threading.Event(), threading.Event()
         self._pool = ThreadPoolExecutor(1, "publisher")
         self._sent: Future[None] | None = None
 
@@ -38,7 +36,12 @@ class Flow:
         self, kind: type[BaseException] | None, error: BaseException | None, _: TracebackType | None
     ) -> None:
         self._ended.set()
+        self._go_on.set()
         self._pool.shutdown()
+
+    def go_on(self) -> None:
+        """Let the events follow."""
+        self._go_on.set()
 
     def sent(self) -> bool:
         """Whether Kafka has acknowledged everything. Raises what went wrong."""
@@ -51,10 +54,10 @@ class Flow:
                 publisher.publish("consents", consent)
                 if self._ended.is_set():
                     return
+            publisher.flush()
+            self._go_on.wait()
             for topic, event in self.events:
                 publisher.publish(topic, event)
                 self.published += 1
                 if self._ended.is_set():
                     return
-            publisher.flush()
-            publisher.tick(self.end)

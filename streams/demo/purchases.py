@@ -19,10 +19,9 @@ class Purchases(NamedTuple):
     first: int  # ms
     last: int  # ms
 
-    @property
-    def end(self) -> int:
-        """The midnight (UTC, in ms) after the last purchase."""
-        return (self.last // DAY + 1) * DAY
+    def end(self, now: int) -> int:
+        """Give the midnight (UTC, in ms) after the last purchase, if it is not to come."""
+        return max(self.last, min((self.last // DAY + 1) * DAY, now))
 
 
 def cdnow() -> Purchases:
