@@ -75,10 +75,6 @@ def _record(message: Message) -> Record:
         message.partition() or 0,
         message.offset() or 0,
         message.timestamp()[1],
-<<<<<<< HEAD
-        message.key(),  # bytes, as it came
-=======
         message.key(),
->>>>>>> demo
         message.value(),
     )
