@@ -9,6 +9,7 @@ from typing import Annotated
 import typer
 
 from streams.cli import (
+    bench,
     broker,
     dlq,
     doctor,
@@ -69,6 +70,7 @@ for command in (
     score.export,
     tick.tick,
     broker.broker,
+    bench.bench,
     doctor.doctor,
 ):
     app.command()(command)
