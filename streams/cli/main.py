@@ -9,6 +9,7 @@ from typing import Annotated
 import typer
 
 from streams.cli import (
+    bench,
     broker,
     demo,
     dlq,
@@ -71,6 +72,7 @@ for command in (
     score.export,
     tick.tick,
     broker.broker,
+    bench.bench,
     doctor.doctor,
 ):
     app.command()(command)
