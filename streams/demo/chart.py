@@ -15,8 +15,8 @@ def chart(scores: Sequence[int], high: int) -> list[str]:
         return []
     most = max(counts.values())
     return [
-        f"{start:>5} to {min(start + STEP - 1, high)}  {_bar(counts[start], most)} {counts[start]:,}"
-        for start in range(min(counts), max(counts) + STEP, STEP)
+        f"{low:>5} to {min(low + STEP - 1, high)}  {_bar(counts[low], most)} {counts[low]:,}"
+        for low in range(min(counts), max(counts) + STEP, STEP)
     ]
 
 

@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, NamedTuple
 
 from streams import scorecards
-from streams.codec import decode, unpack
+from streams.codec import decode, pack, unpack
 from streams.kinds import kinds
 from streams.process import HEARTBEAT
 from streams.published import Published
@@ -14,6 +14,7 @@ from streams.scoring import ledger
 from streams.scoring.citizen import Grant, covers
 from streams.scoring.ledger import Entry
 from streams.scoring.recount import EventRef, gather, recount
+from streams.scoring.scorecard import Scorecard
 from streams.state import read_grants
 from streams.topics import KINDS
 
@@ -52,20 +53,45 @@ class Life(NamedTuple):
     parts: list[tuple[EventRef, Entry]]
 
 
-def expected(seen: Records, on_citizen: Callable[[], None]) -> dict[Key, Standing]:
-    """Recount everyone who consents, from scratch; `on_citizen` is called after each."""
-    held = published(seen)
-    found = {}
-    for life in lives(seen):
-        on_citizen()
-        events = gather(life.parts)
+class Recounted:
+    """Everyone who consents, recounted from what was seen."""
+
+    def __init__(self, seen: Records) -> None:
+        self.lives: dict[str, Life] = {}  # by citizen
+        self.published = Published()
+        self.standings: dict[Key, Standing] = {}
+        self._seen = seen
+
+    def count(self, on_citizen: Callable[[], None] = lambda: None) -> None:
+        """Go through all that was seen, and recount whoever has not the same records as before.
+
+        `on_citizen` is called for each citizen.
+        """
+        self.published = published(self._seen)
+        before, self.lives = self.lives, {life.citizen: life for life in lives(self._seen)}
+        for citizen in before.keys() - self.lives.keys():
+            self._forget(citizen)
+        for citizen, life in self.lives.items():
+            on_citizen()
+            if life != before.get(citizen):
+                self._forget(citizen)
+                self._recount(life)
+
+    def _forget(self, citizen: str) -> None:
+        for key in [key for key in self.standings if key.citizen == citizen]:
+            del self.standings[key]
+
+    def _recount(self, life: Life) -> None:
         for scorecard_id in dict.fromkeys(grant.scorecard for grant in life.grants):
-            scorecard = held.in_force(scorecard_id, life.as_of)
+            scorecard = self.published.in_force(scorecard_id, life.as_of)
             if scorecard is not None:
-                told = recount(life.citizen, events, life.grants, life.as_of, scorecard)
-                standing = Standing(told.score, told.tier, told.perks, scorecard.version)
-                found[Key(life.citizen, scorecard_id)] = standing
-    return found
+                self.standings[Key(life.citizen, scorecard_id)] = recounted(life, scorecard)
+
+
+def recounted(life: Life, scorecard: Scorecard) -> Standing:
+    """Recount one citizen's score, from scratch."""
+    told = recount(life.citizen, gather(life.parts), life.grants, life.as_of, scorecard)
+    return Standing(told.score, told.tier, told.perks, scorecard.version)
 
 
 def latest(seen: Records) -> dict[Key, Standing]:
@@ -76,6 +102,15 @@ def latest(seen: Records) -> dict[Key, Standing]:
         if value is not None and key is not None:
             found[Key(*(part.decode() for part in unpack(key)))] = Standing.of(value)
     return found
+
+
+def standing(seen: Records, key: Key) -> Standing | None:
+    """Give the last record of `scores` for one citizen and scorecard."""
+    packed = pack(*key)
+    for each in reversed(seen["scores"]):
+        if each.key == packed:
+            return None if each.value is None else Standing.of(each.value)
+    return None
 
 
 def differing(a: Mapping[Key, Standing], b: Mapping[Key, Standing]) -> list[Key]:
