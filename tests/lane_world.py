@@ -154,9 +154,7 @@ class World:
         self.cards = {card.id: card for card in map(scorecards.read, self.pages)}
 
     def __enter__(self) -> Self:
-        admin.apply(
-            self.brokers, prefix=self.prefix, partitions=PARTITIONS, audiences=AUDIENCES
-        )
+        admin.apply(self.brokers, prefix=self.prefix, partitions=PARTITIONS, audiences=AUDIENCES)
         with Publisher(self.brokers, prefix=self.prefix) as publisher:
             for page in self.pages:
                 publisher.publish_scorecard(page)
@@ -200,9 +198,7 @@ class World:
         """Send records and wait until Kafka has them."""
         produce, prefix = self.producer.produce, self.prefix
         for each in records:
-            produce(
-                prefix + each.topic, each.value, each.key, each.partition, headers=each.headers
-            )
+            produce(prefix + each.topic, each.value, each.key, each.partition, headers=each.headers)
         assert self.producer.flush(60) == 0
 
     # ---- what is seen
@@ -215,7 +211,9 @@ class World:
         """The group's next offsets."""
         places = [TopicPartition(self.prefix + t, p) for t in INPUTS for p in range(PARTITIONS)]
         found = self._offsets.committed(places, timeout=30)
-        return {(each.topic.removeprefix(self.prefix), each.partition): each.offset for each in found}
+        return {
+            (each.topic.removeprefix(self.prefix), each.partition): each.offset for each in found
+        }
 
     def left(self) -> int:
         """Records of inputs that the group has not committed yet."""
@@ -358,9 +356,7 @@ class History:
                 {
                     "citizen_id": name,
                     "occurred_at": self.now,
-                    "shares": [
-                        {"audience": "bikes", "reveals": ["tier", "score"], "until": until}
-                    ],
+                    "shares": [{"audience": "bikes", "reveals": ["tier", "score"], "until": until}],
                 },
             )
             for name in self.names[::3]
