@@ -19,6 +19,6 @@ correct  anna 2025-01-30 c1 shop retract purchase shop p1 2023-01-10
 > dropped disputes past_horizon 1
 > dropped corrections past_horizon 1
 > ledger anna 0
-purchase anna 2023-01-11 shop p2 books 9.00 USD x 10       # a day younger: kept, and weighs nothing
+purchase anna 2023-01-10T00:00:00.001 shop p2 books 9.00 USD x 10   # to the ms at the horizon: kept, weighs nothing
 > ledger anna 1
 > changes anna 3        # consent, purchase, its ageing out

@@ -23,10 +23,13 @@ dispute  anna 2025-01-10 d2 uphold   fine police f2 2025-01-04
 # Withdrawn before the uphold: the dispute had ended.
 dispute  anna 2025-01-09 d2 withdraw fine police f2 2025-01-04
 > score  anna plain 540 plus
+
 # Withdrawn in the same moment as the uphold: the uphold, not after the withdrawal, stands.
-fine     anna 2025-01-12 police f3 parking minor 20.00 USD
-dispute  anna 2025-01-13 d3 open     fine police f3 2025-01-12
-dispute  anna 2025-01-14 d3 withdraw fine police f3 2025-01-12
-dispute  anna 2025-01-14 d3 uphold   fine police f3 2025-01-12
-> score  anna plain 540 plus
-> points anna plain base 600 fined -60
+consent  ben  2025-01-01 plain fines from 2025-01-01
+fine     ben  2025-01-12 police f3 parking minor 20.00 USD
+dispute  ben  2025-01-13 d3 open     fine police f3 2025-01-12
+dispute  ben  2025-01-14 d3 withdraw fine police f3 2025-01-12
+> score  ben  plain 570 plus
+dispute  ben  2025-01-14 d3 uphold   fine police f3 2025-01-12
+> score  ben  plain 600 plus
+> points ben  plain base 600
