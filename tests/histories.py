@@ -153,10 +153,16 @@ _JITTER = (0, 0, 0, 1, -1)
 
 
 @cache
+def _one_of(*values: Any) -> st.SearchStrategy[Any]:
+    return st.sampled_from(values)  # made once: making strategies takes longer than drawing
+
+
+@cache
 def _shifts(citizen: str) -> tuple[int, ...]:
     return (0, offset_of(citizen, 10 * DAY), offset_of(citizen, 7 * DAY))
 
 
+@cache
 def times(citizen: str) -> st.SearchStrategy[int]:
     """Times of which many are a period or a horizon apart, give or take a millisecond."""
     return st.builds(
@@ -168,6 +174,7 @@ def times(citizen: str) -> st.SearchStrategy[int]:
     )
 
 
+@cache
 def _contents(kind: str) -> st.SearchStrategy[dict[str, Any]]:
     amounts = st.sampled_from((0, 1, 333, 1_000, 2_999, 70_000))
     money = {"amount_minor": amounts, "currency": st.sampled_from(("USD", "USD", "EUR"))}
@@ -199,12 +206,12 @@ def _contents(kind: str) -> st.SearchStrategy[dict[str, Any]]:
 
 @st.composite
 def _events(draw: st.DrawFn) -> Sent:
-    citizen, kind = draw(st.sampled_from(CITIZENS)), draw(st.sampled_from(tuple(FIELDS)))
+    citizen, kind = draw(_one_of(*CITIZENS)), draw(_one_of(*FIELDS))
     time = draw(times(citizen))
     values = {
         "citizen_id": citizen,
-        "event_id": draw(st.sampled_from(("e1", "e2", "e3"))),
-        "source": draw(st.sampled_from(("shop", "shop", "bank"))),
+        "event_id": draw(_one_of("e1", "e2", "e3")),
+        "source": draw(_one_of("shop", "shop", "bank")),
         "occurred_at": time,
         **draw(_contents(kind)),
     }
@@ -220,70 +227,74 @@ _ACTIONS = ("open", "open", "withdraw", "uphold", "reject")
 @st.composite
 def _rivals(draw: st.DrawFn, event: Sent) -> Sent:
     """Another record under the id of an event, often of the same time."""
-    time = event.values["occurred_at"] + draw(st.sampled_from((0, 0, 1, DAY, DAY + 1, 10 * DAY)))
+    time = event.values["occurred_at"] + draw(_one_of(0, 0, 1, DAY, DAY + 1, 10 * DAY))
     values = {**event.values, **draw(_contents(event.topic)), "occurred_at": time}
     return event._replace(values=values)
 
 
-@st.composite
-def _about(draw: st.DrawFn, event: Sent, nearly: tuple[int, ...]) -> dict[str, Any]:
+def _about(event: Sent, later: int) -> dict[str, Any]:
     return {
         "kind": event.topic,
         "source": event.values["source"],
         "event_id": event.values["event_id"],
-        "occurred_at": event.values["occurred_at"] + draw(st.sampled_from(nearly)),
+        "occurred_at": event.values["occurred_at"] + later,
     }
 
 
 @st.composite
 def _disputes(draw: st.DrawFn, event: Sent) -> Sent:
-    about = draw(_about(event, _NAMED))
+    about = _about(event, draw(_one_of(*_NAMED)))
     # counted from the event and not from what is named: so limits are met to the millisecond
-    time = event.values["occurred_at"] + DAY + draw(st.sampled_from(_STEPS))
-    action = draw(st.sampled_from(_ACTIONS))
+    time = event.values["occurred_at"] + DAY + draw(_one_of(*_STEPS))
+    action = draw(_one_of(*_ACTIONS))
     values = {
         "citizen_id": event.citizen,
-        "dispute_id": draw(st.sampled_from(("d1", "d2"))),
+        "dispute_id": draw(_one_of("d1", "d2")),
         "about": about,
         "occurred_at": time,
         "action": action,
-        "statement": draw(st.sampled_from(("", "not me", "no"))) if action == "open" else "",
+        "statement": draw(_one_of("", "not me", "no")) if action == "open" else "",
     }
     return Sent("disputes", values, time, draw(_WHERE))
 
 
 @st.composite
 def _corrections(draw: st.DrawFn, event: Sent) -> Sent:
-    about = draw(_about(event, (0, 0, 0, 0, 1)))
-    replacing = draw(st.booleans())
-    replaced = {}
+    about = _about(event, draw(_one_of(0, 0, 0, 0, 1)))
+    replacing = draw(_one_of(False, True))
+    replaced: dict[str, Any] = {}
     if replacing:
         content = draw(_contents(event.topic))
-        names = draw(st.sets(st.sampled_from(sorted(content)), min_size=1, max_size=2))
+        names = {draw(_one_of(*content)), draw(_one_of(*content))}
         replaced = {name: content[name] for name in names}
     values = {
         **dict.fromkeys(sorted({name for names in FIELDS.values() for name in names})),
         **replaced,
         "citizen_id": event.citizen,
-        "correction_id": draw(st.sampled_from(("c1", "c2"))),
+        "correction_id": draw(_one_of("c1", "c2")),
         "about": about,
-        "occurred_at": about["occurred_at"] + draw(st.sampled_from((0, 1, DAY))),
+        "occurred_at": about["occurred_at"] + draw(_one_of(0, 1, DAY)),
         "source": about["source"],
         "action": "replace" if replacing else "retract",
     }
     return Sent("corrections", values, NOW, draw(_WHERE))
 
 
-@st.composite
-def _shares(draw: st.DrawFn) -> Sent:
-    citizen = draw(st.sampled_from(CITIZENS))
+@cache
+def _some_shares(citizen: str) -> st.SearchStrategy[dict[str, dict[str, Any]]]:
     share = st.fixed_dictionaries(
         {
             "reveals": st.sampled_from((["tier"], ["score"], ["tier", "score"])),
             "until": times(citizen),
         }
     )
-    shares = draw(st.dictionaries(st.sampled_from(("bikes", "bank")), share, max_size=2))
+    return st.dictionaries(st.sampled_from(("bikes", "bank")), share, max_size=2)
+
+
+@st.composite
+def _shares(draw: st.DrawFn) -> Sent:
+    citizen = draw(_one_of(*CITIZENS))
+    shares = draw(_some_shares(citizen))
     values = {
         "citizen_id": citizen,
         "occurred_at": START,
@@ -299,8 +310,8 @@ _TICKS = st.builds(
 )
 
 
-@st.composite
-def _grants(draw: st.DrawFn, citizen: str) -> list[dict[str, Any]]:
+@cache
+def _grants(citizen: str) -> st.SearchStrategy[list[dict[str, Any]]]:
     grant = st.fixed_dictionaries(
         {
             "scorecard": st.sampled_from(("alpha", "beta")),
@@ -310,29 +321,39 @@ def _grants(draw: st.DrawFn, citizen: str) -> list[dict[str, Any]]:
             "covers_from": st.one_of(st.just(START - 90 * DAY), times(citizen)),
         }
     )
-    return draw(st.lists(grant, min_size=1, max_size=3))
+    return st.lists(grant, min_size=1, max_size=3)
+
+
+_MANY_EVENTS = st.lists(_events(), max_size=12)
+_SOME_EVENTS = st.lists(_events(), max_size=5)
+_SOME_TICKS = st.lists(_TICKS, max_size=2)
+_SOME_SHARES = st.lists(_shares(), max_size=2)
+_INDEX = st.integers(0, 59)
+_UP_TO_3 = st.integers(0, 3)
 
 
 @st.composite
-def phases(draw: st.DrawFn, withdrawing: bool = True) -> list[Phase]:
-    """A history: a first phase after everybody's consent, and others after other grants."""
+def phases(draw: st.DrawFn) -> list[Phase]:
+    """A history: a first phase after most people's consent, and others after other grants."""
     made = []
-    for number in range(draw(st.sampled_from((1, 1, 2, 3)))):
+    for number in range(draw(_one_of(1, 1, 2, 3))):
         consents: dict[str, list[dict[str, Any]] | None] = {}
         for citizen in CITIZENS:
-            choice = "grant" if number == 0 else draw(st.sampled_from(("grant", "keep", "leave")))
+            choice = draw(_one_of("grant", *(("keep", "leave") if number else ("grant", "leave"))))
             if choice == "grant":
                 consents[citizen] = draw(_grants(citizen))
-            elif choice == "leave" and withdrawing:
+            elif choice == "leave":
                 consents[citizen] = None
-        events = draw(st.lists(_events(), max_size=12 if number == 0 else 6))
-        others: list[Sent] = draw(st.lists(_TICKS, max_size=2))
+        events = draw(_MANY_EVENTS if number == 0 else _SOME_EVENTS)
+        others: list[Sent] = draw(_SOME_TICKS)
         if events:
-            about = st.sampled_from(events)
-            events = events + draw(st.lists(about.flatmap(_rivals), max_size=3))
-            others += draw(st.lists(about.flatmap(_disputes), max_size=5))
-            others += draw(st.lists(about.flatmap(_corrections), max_size=3))
-        others += draw(st.lists(_shares(), max_size=2))
+            events = events + [
+                draw(_rivals(events[draw(_INDEX) % len(events)])) for _ in range(draw(_UP_TO_3))
+            ]
+            for making in (_disputes, _disputes, _corrections):
+                for _ in range(draw(_UP_TO_3)):
+                    others.append(draw(making(events[draw(_INDEX) % len(events)])))
+        others += draw(_SOME_SHARES)
         made.append(Phase(consents, events + others))
     return made
 
@@ -504,3 +525,15 @@ def _disputed(time: int, steps: list[Sent]) -> bool:
     if upheld:
         return True
     return any(not rejected_at or opened <= min(rejected_at) for opened in opened_and_undecided)
+
+
+@st.composite
+def parts_of_one_event(draw: st.DrawFn) -> list[Sent]:
+    """Records about one event: facts, disputes and corrections."""
+    event = draw(_events())
+    facts = [event, *(draw(_rivals(event)) for _ in range(draw(_UP_TO_3)))]
+    made = [*facts]
+    for making in (_disputes, _disputes, _disputes, _corrections):
+        for _ in range(draw(_UP_TO_3)):
+            made.append(draw(making(draw(st.sampled_from(facts)))))
+    return made

@@ -357,3 +357,52 @@ def test_any_way_to_send_a_history_ends_the_same(history, ways):
     check(send(history, STRAIGHT), wanted)
     for way in ways:
         check(send(history, way), wanted)
+
+
+@given(histories.phases(), WAYS)
+def test_the_same_records_again_change_nothing(history, way):
+    sent = send(history, way)
+    ledger, changes, scores = sent.ledger, sent.values("score-changes"), sent.values("scores")
+    before = [dict(view.rows) for view in ledger]
+    with pieces(way.rows, way.citizens):
+        sent.run([record(sent, each) for each in history[-1].records if each.topic != "shares"])
+        sent.run([])
+    assert sent.values("score-changes") == changes
+    assert sent.values("scores") == scores
+    assert [view.rows for view in ledger] == before
+    check(sent, histories.expected(history))
+
+
+@given(histories.phases(), WAYS, histories.phases())
+def test_who_comes_back_starts_anew(history, way, again):
+    """A withdrawal forgets all; what comes after makes what it would have made at any first time."""
+    leaving = histories.Phase(dict.fromkeys(histories.CITIZENS), [])
+    # only ticks are the partition's own and outlast whoever leaves
+    ticks = [each for phase in history for each in phase.records if each.topic == "ticks"]
+    alone = histories.expected([histories.Phase({}, ticks), *again])
+    check(send([*history, leaving, *again], way), alone)
+
+
+@given(histories.phases(), WAYS)
+def test_nothing_is_left_of_who_withdraws(history, way):
+    """Not a byte in any table, though the ledger goes in pieces and events go on arriving."""
+    sent = send(history, way)
+    stored = {name: len(sent.ledger_of(name)) for name in histories.CITIZENS}
+    here = {name: sent.citizen(name) for name in histories.CITIZENS}
+    late = [each for each in history[-1].records if each.topic != "ticks"]
+    with pieces(1, 1):
+        for turn, name in enumerate(histories.CITIZENS, 1_000):
+            sent.run([consent(sent, name, None, turn)], until_done=False)
+        for each in late:
+            sent.run([record(sent, each)], until_done=False)
+            sent.restart()
+        sent.run([])
+    check(sent, {})
+    receipts = {each["receipt_id"]: each["erased"] for each in sent.values("receipts")}
+    for turn, name in enumerate(histories.CITIZENS, 1_000):
+        erased, citizen = receipts[f"receipt-{turn}"], here[name]
+        assert erased["entries"] == (stored[name] if citizen else 0)
+        visible = [key for key in citizen.accounts if not key.shadow] if citizen else []
+        assert erased["scorecards"] == len(visible)
+        assert erased["shares"] == (len(citizen.shares) if citizen else 0)
+    assert not any(view.rows for view in sent.ledger)
