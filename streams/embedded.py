@@ -34,7 +34,7 @@ STORAGE_TOOL = "kafka.tools.StorageTool"
 QUICKLY = "-XX:TieredStopAtLevel=1"  # for what is done in a second, the slow compiler is no gain
 RECORD_BYTES = 3 * 1024 * 1024
 ROOM = 2 * 1024**3  # bytes that must be free before records are kept in memory
-SECONDS_TO_START = 60
+SECONDS_TO_START = 120  # on a machine with much else to do; 3 otherwise
 # Below what the system hands to outgoing connections, so that none of them is in the way.
 FREE_PORTS = range(20_000, 32_000)
 TEMPORARY = "plainscore-broker-"
