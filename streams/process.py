@@ -413,7 +413,7 @@ class _Batch:
             self.receipt(Erasure(b"", receipt_id, record.timestamp, 0, 0))
             return
         visible = [key for key in citizen.accounts if not key.shadow]
-        effects = [Closed(key.scorecard) for key in visible]
+        effects: list[Effect] = [Closed(key.scorecard) for key in visible]
         effects += (ended(s, key.scorecard) for s in citizen.shares for key in visible)
         self.emit(citizen, effects)
         for account in citizen.accounts.values():

@@ -10,7 +10,6 @@ import os
 import signal
 import subprocess
 import sys
-import threading
 import time
 import urllib.request
 from collections import Counter, defaultdict
@@ -29,14 +28,14 @@ from streams import scorecards
 from streams.client import Publisher, admin
 from streams.codec import decode, encode, unpack
 from streams.kinds import kinds
-from streams.process import HEARTBEAT, MOVED
+from streams.process import HEARTBEAT
 from streams.record import Record
 from streams.scoring import ledger
-from streams.scoring.citizen import Grant, covers
+from streams.scoring.citizen import covers
 from streams.scoring.ledger import DAY, Entry
 from streams.scoring.recount import EventRef, gather, recount
 from streams.state import read_grants
-from streams.topics import INPUTS, KINDS, full_name, partition_of
+from streams.topics import INPUTS, KINDS, partition_of
 
 ROOT = Path(__file__).parents[1]
 PARTITIONS = 4
@@ -75,7 +74,7 @@ class Worker:
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=log,
-                preexec_fn=_die_with_us,
+                preexec_fn=_die_with_us,  # noqa: PLW1509
             )
 
     def said(self) -> str:
@@ -311,7 +310,7 @@ class Sent(NamedTuple):
     key: bytes | None
     value: bytes | None
     partition: int
-    headers: list[tuple[str, bytes]] = []
+    headers: tuple[tuple[str, bytes], ...] = ()
 
     @classmethod
     def of(cls, topic: str, values: Mapping[str, Any], partition: int | None = None) -> "Sent":

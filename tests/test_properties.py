@@ -375,7 +375,7 @@ def test_the_same_records_again_change_nothing(history, way):
 
 @given(histories.phases(), WAYS, histories.phases())
 def test_who_comes_back_starts_anew(history, way, again):
-    """A withdrawal forgets all; what comes after makes what it would have made at any first time."""
+    """A withdrawal forgets all; what comes after makes what a first time would have."""
     leaving = histories.Phase(dict.fromkeys(histories.CITIZENS), [])
     # only ticks are the partition's own and outlast whoever leaves
     ticks = [each for phase in history for each in phase.records if each.topic == "ticks"]
