@@ -57,7 +57,7 @@ def demo(
         tell(f"Kafka {KAFKA} runs on {broker.bootstrap}.")
         acts.set_up(broker.bootstrap)
         outsider = running.enter_context(Outsider(broker.bootstrap))
-        worker = running.enter_context(Worker(broker.bootstrap, folder))
+        worker = running.enter_context(Worker(broker.bootstrap, acts.PARTITIONS, folder))
         played = acts.Demo(broker.bootstrap, bought, show.now(), outsider, worker)
         played.flow()
         played.recount()

@@ -13,7 +13,7 @@ from streams.demo.flow import Flow
 from streams.demo.outsider import Outsider
 from streams.demo.patience import Patience, until
 from streams.demo.purchases import Purchases
-from streams.demo.recounted import Key, Life, Recounted, differing, latest, standing, unsteady
+from streams.demo.recounted import Key, Latest, Life, Recounted, differing, unsteady
 from streams.demo.running import Worker
 from streams.demo.telling import bars, counted, head, tell
 from streams.errors import PlainscoreError
@@ -52,6 +52,7 @@ class Demo:
         self._seen = outsider.records
         self._worker = worker
         self._recounted = Recounted(outsider.records)
+        self._latest = Latest(outsider.records)
         self._started = time.monotonic()
 
     # ---- publish, score, kill
@@ -114,7 +115,7 @@ class Demo:
     def _until_same(self) -> list[Key]:
         """Wait until every score equals the recount; or nothing moves, and give which differ."""
         patience = Patience("The worker does not come to an end")
-        while different := differing(self._recounted.standings, latest(self._seen)):
+        while different := differing(self._recounted.standings, self._latest.read()):
             if patience.waited() > STILL:
                 break
             patience.hold(self._outsider.count(*self._seen))
@@ -124,7 +125,7 @@ class Demo:
 
     def scores(self) -> None:
         """Show how the scores are distributed, and the tiers."""
-        standings = latest(self._seen)
+        standings = self._latest.read()
         for page in (self._page(name) for name in EXAMPLES):
             mine = [each for key, each in standings.items() if key.scorecard == page.id]
             if not mine:
@@ -170,7 +171,7 @@ class Demo:
     def _dispute(self, publisher: Publisher, life: Life) -> None:
         key = Key(life.citizen, TOLD_ABOUT)
         disputed = chosen.dispute(life, self._page(TOLD_ABOUT))
-        before, then = standing(self._seen, key), disputed.then
+        before, then = self._latest.read()[key], disputed.then
         kind, source, event_id = disputed.about
         publisher.dispute(
             life.citizen,
@@ -182,12 +183,11 @@ class Demo:
             },
             statement="That was not me.",
         )
-        until(lambda: standing(self._seen, key) == then, "The dispute does not take effect")
+        until(lambda: self._latest.read().get(key) == then, "The dispute does not take effect")
         head(f"{life.citizen} disputes an event: {kind} {event_id} of {source}")
         tell(
-            (f"Before: {before.score}, {before.tier}. " if before else "")
-            + f"Now: {then.score}, {then.tier}. It counts for nothing until somebody decides, and "
-            "never again if nobody does within 30 days."
+            f"Before: {before.score}, {before.tier}. Now: {then.score}, {then.tier}. It counts for "
+            "nothing until somebody decides, and never again if nobody does within 30 days."
         )
 
     def _withdrawal(self, publisher: Publisher, life: Life) -> None:

@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, NamedTuple
 
 from streams import scorecards
-from streams.codec import decode, pack, unpack
+from streams.codec import decode, unpack
 from streams.kinds import kinds
 from streams.process import HEARTBEAT
 from streams.published import Published
@@ -94,23 +94,28 @@ def recounted(life: Life, scorecard: Scorecard) -> Standing:
     return Standing(told.score, told.tier, told.perks, scorecard.version)
 
 
-def latest(seen: Records) -> dict[Key, Standing]:
-    """Give the last record of `scores` for every citizen and scorecard; tombstones end one."""
-    values = {each.key: each.value for each in seen["scores"] if each.key != HEARTBEAT}
-    found = {}
-    for key, value in values.items():
-        if value is not None and key is not None:
-            found[Key(*(part.decode() for part in unpack(key)))] = Standing.of(value)
-    return found
+class Latest:
+    """The last record of `scores` for every citizen and scorecard; a tombstone ends one."""
 
+    def __init__(self, seen: Records) -> None:
+        self.standings: dict[Key, Standing] = {}
+        self._seen = seen["scores"]
+        self._read = 0
 
-def standing(seen: Records, key: Key) -> Standing | None:
-    """Give the last record of `scores` for one citizen and scorecard."""
-    packed = pack(*key)
-    for each in reversed(seen["scores"]):
-        if each.key == packed:
-            return None if each.value is None else Standing.of(each.value)
-    return None
+    def read(self) -> dict[Key, Standing]:
+        """Go through what was seen since the last time, and give what stands now."""
+        upto = len(self._seen)
+        news = {each.key: each.value for each in self._seen[self._read : upto]}
+        self._read = upto
+        for key, value in news.items():
+            if key is None or key == HEARTBEAT:
+                continue
+            named = Key(*(part.decode() for part in unpack(key)))
+            if value is None:
+                self.standings.pop(named, None)
+            else:
+                self.standings[named] = Standing.of(value)
+        return self.standings
 
 
 def differing(a: Mapping[Key, Standing], b: Mapping[Key, Standing]) -> list[Key]:

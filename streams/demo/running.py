@@ -25,8 +25,9 @@ class Worker:
     `folder` takes its state and its log, and goes with this process if that dies.
     """
 
-    def __init__(self, brokers: str, folder: Path) -> None:
+    def __init__(self, brokers: str, partitions: int, folder: Path) -> None:
         self._brokers = brokers
+        self._numbers = range(partitions)
         self._folder = folder
         self._guard: subprocess.Popen[bytes] | None = None
         self._positions = Consumer(
@@ -80,8 +81,7 @@ class Worker:
                 f"The worker ended by itself: {self._said_last()}",
                 next_step="Run the demo again with PLAINSCORE_DEBUG=1, and report this.",
             )
-        known = self._positions.list_topics(timeout=10).topics
-        asked = [TopicPartition(each, p) for each in topics for p in known[each].partitions]
+        asked = [TopicPartition(each, number) for each in topics for number in self._numbers]
         return sum(max(0, each.offset) for each in self._positions.committed(asked, timeout=10))
 
     def _environment(self) -> dict[str, str]:
