@@ -645,7 +645,9 @@ class _Batch:
             names = [key.decode() for key, _ in rows if not key.startswith(b"\x00")]
             for name in [*names, *self.touched]:  # who began in this batch is in no row yet
                 citizen = self.find(name)
-                if citizen is not None and stale(citizen, max(citizen.as_of, until), self.scorecards):
+                if citizen is not None and stale(
+                    citizen, max(citizen.as_of, until), self.scorecards
+                ):
                     self.look_at(citizen)
             self.partition.sweep = rows[-1][0] if len(rows) == CITIZENS_A_BATCH else None
         self.outcome.pending = (
