@@ -17,7 +17,7 @@ import tempfile
 import time
 import uuid
 import zipfile
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -125,9 +125,10 @@ class Broker:
     def _place(self, node: int) -> Path:
         return self._folder / f"node-{node}"
 
-    def _command(self, program: str, *arguments: str) -> list[str]:
+    def _command(self, program: str, *arguments: str, jvm: Sequence[str] = ()) -> list[str]:
         return [
             str(self._java),
+            *jvm,
             f"-Xmx{HEAP}",
             "-XX:+ExitOnOutOfMemoryError",
             f"-Dlog4j2.configurationFile={self._folder / 'log4j2.properties'}",
@@ -150,7 +151,8 @@ class Broker:
         tool = ("format", "-t", self._cluster(), "-c", str(settings))
         with (place / "output.log").open("ab") as output:
             done = subprocess.run(
-                self._command("kafka.tools.StorageTool", *tool),
+                # Done in a second: not worth the slow compiler.
+                self._command("kafka.tools.StorageTool", *tool, jvm=["-XX:TieredStopAtLevel=1"]),
                 stdin=subprocess.DEVNULL,
                 stdout=output,
                 stderr=output,

@@ -9,6 +9,7 @@ from typing import Annotated
 import typer
 
 from streams.cli import (
+    broker,
     dlq,
     doctor,
     failures,
@@ -67,6 +68,7 @@ for command in (
     rights.erase,
     score.export,
     tick.tick,
+    broker.broker,
     doctor.doctor,
 ):
     app.command()(command)

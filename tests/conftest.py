@@ -1,0 +1,50 @@
+"""What every test can ask for: a broker, topics of its own, and no silent skip where it counts."""
+
+import os
+from collections.abc import Generator, Iterator
+from typing import Any
+from uuid import uuid4
+
+import pytest
+
+from streams.embedded import Broker
+
+# Set where every part is installed on purpose: a part that is missing then fails its tests.
+STRICT = os.environ.get("PLAINSCORE_CI") == "1"
+
+
+@pytest.fixture(scope="session")
+def broker() -> Iterator[Broker]:
+    """One real Kafka for the whole run: use the `prefix` of the test to keep apart from others."""
+    with Broker() as broker:
+        yield broker
+
+
+@pytest.fixture
+def prefix() -> str:
+    """What the names of this test's topics begin with; nobody else's do."""
+    return f"{uuid4().hex[:8]}."
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(
+    item: pytest.Item, call: pytest.CallInfo[None]
+) -> Generator[None, pytest.TestReport, pytest.TestReport]:
+    report = yield
+    return _counted(report)
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_make_collect_report(
+    collector: pytest.Collector,
+) -> Generator[None, pytest.CollectReport, pytest.CollectReport]:
+    report = yield
+    return _counted(report)
+
+
+def _counted(report: Any) -> Any:
+    """The report, failed if it was a skip that PLAINSCORE_CI forbids; an xfail is none."""
+    if STRICT and report.skipped and not hasattr(report, "wasxfail"):
+        report.outcome = "failed"
+        report.longrepr = f"a skip counts as a failure here: {report.longrepr[2]}"
+    return report
