@@ -17,10 +17,12 @@ REASON = "plainscore.reason"
 TIMESTAMP = "plainscore.timestamp"  # Kafka's, of the refused record, in ms: a replay keeps it
 KEPT = "plainscore.kept"  # of a conflicting duplicate: was the arriving content kept?
 
-OURS = frozenset({EXCEPTION, MESSAGE, TOPIC, PARTITION, OFFSET, REASON, TIMESTAMP, KEPT})
+BARE = "plainscore.bare"  # key and value were not kept: too large, or whose they are is not known
 
-# A record's own headers go along only when they are few and small: nobody can grow a dead letter
-# past what the broker takes.
+OURS = frozenset({EXCEPTION, MESSAGE, TOPIC, PARTITION, OFFSET, REASON, TIMESTAMP, KEPT, BARE})
+
+# A record's own headers go along only when they are few and small: nobody can grow a dead letter,
+# or a record that is forwarded, past what the broker takes.
 OWN_HEADERS = 8
 OWN_HEADER_BYTES = 256
 
@@ -43,8 +45,9 @@ REASONS: dict[str, str] = {
     "Use a shorter id that begins with a letter or a digit.",
     "key_mismatch": "The record's key is not the citizen_id in its value. "
     "Send with the citizen_id, in UTF-8, as the key.",
-    "misplaced": "The record was moved to its partition once and still stands in another. "
-    "Check that every topic has the same number of partitions (`plainscore doctor`), then replay.",
+    "misplaced": "The record says that it was moved to its partition, and stands in another. "
+    "Check that every topic has the same number of partitions (`plainscore doctor`), then send "
+    "it again.",
     # ---- what it says
     "empty_source": "The reporting organisation (source) is empty. "
     "Send the fixed id of the organisation that reports.",
@@ -73,11 +76,15 @@ REASONS: dict[str, str] = {
     "dispute_out_of_time": "The dispute's time lies more than a day from its time of sending. "
     "Send it when it is made, dated then.",
     "statement_too_long": "The statement is longer than 500 characters. Shorten it.",
+    "entry_full": "The event has as many disputes and corrections as are kept of one. "
+    "Have those decided or withdrawn that are open.",
     "conflicting_duplicate": "Two different contents came under one event id and time. "
     "One was kept by a fixed rule: send a correction for what is right, with its own id.",
     # ---- consents, shares, ticks
     "covers_from_ahead": "A grant begins more than a day after the time of sending. "
     "Grant when the day has come.",
+    "list_too_long": "A list of grants or shares, or one within them, has more than 100 items. "
+    "Send one grant a scorecard and date, and each kind once.",
     "unknown_audience": "No audience of this name is set up here. "
     "Use one that this service lists, or have it set up (PLAINSCORE_AUDIENCES).",
     "tick_ahead": "A tick lies more than a day after its time of sending. "
@@ -85,20 +92,30 @@ REASONS: dict[str, str] = {
 }
 
 
+def own_headers(record: Record, *but: str) -> list[tuple[str, bytes]]:
+    """The headers of its sender's that go along with a record."""
+    small = [
+        (name, value)
+        for name, value in record.headers
+        if name not in OURS
+        and name not in but
+        and value is not None
+        # a character may take four bytes
+        and 4 * len(name) + len(value) <= OWN_HEADER_BYTES
+    ]
+    return small[:OWN_HEADERS]
+
+
 def headers_for(
-    reason: str, detail: str, record: Record, *, kept: bool | None = None
+    reason: str, detail: str, record: Record, *, kept: bool | None = None, bare: bool = False
 ) -> list[tuple[str, bytes]]:
     """The headers of the dead letter that `record` becomes.
 
     `detail` names fields and what was expected of them, never values: it can be shown to anybody.
     `kept` is given for a conflicting duplicate: whether the arriving content is the one kept.
+    `bare`: neither its bytes nor its own headers go along.
     """
-    small = [
-        (name, value)
-        for name, value in record.headers
-        if name not in OURS and value is not None and len(name) + len(value) <= OWN_HEADER_BYTES
-    ]
-    headers = small[:OWN_HEADERS]
+    headers = [(BARE, b"true")] if bare else own_headers(record)
     headers += [
         (EXCEPTION, f"plainscore.{reason}".encode()),
         (MESSAGE, detail.encode()),
@@ -121,6 +138,7 @@ class DeadLetter:
     detail: str
     refused: Record  # with its own topic, partition, offset, timestamp and headers
     kept: bool | None
+    bare: bool  # its key and value were not kept
     partition: int  # of the dead letter
     offset: int
 
@@ -153,6 +171,7 @@ def read(letter: Record) -> DeadLetter:
             headers=tuple(own),
         ),
         kept=None if kept is None else kept == "true",
+        bare=BARE in ours,
         partition=letter.partition,
         offset=letter.offset,
     )

@@ -13,7 +13,7 @@ from secrets import token_hex
 from typing import Any, NamedTuple, Protocol
 
 from streams.codec import Undecodable, decode, encode, pack, unpack
-from streams.dead_letters import headers_for
+from streams.dead_letters import headers_for, own_headers
 from streams.kinds import kinds
 from streams.record import Record
 from streams.scoring.apply import (
@@ -58,7 +58,7 @@ from streams.state import (
     write_partition,
 )
 from streams.topics import ERASED_WITHIN, KINDS, TOPICS, audience_topic, partition_of
-from streams.validity import problem, replaced
+from streams.validity import id_problem, problem, replaced
 
 MOVED = "plainscore.moved"  # marks a record that was forwarded, and the tombstone it left behind
 ANSWERS = "plainscore.answers"  # marks what is in force, written again; names the offset answered
@@ -70,6 +70,13 @@ HEARTBEAT = b"\x00"  # key of what keeps the logs of compacted topics rolling
 ROWS_A_BATCH = 5_000  # ledger entries read for such work
 CITIZENS_A_BATCH = 500  # citizens looked at because time has passed
 KNOWN_CITIZENS = 50_000  # of a partition, kept as they are in memory
+
+# What is larger is never written anywhere: a broker that refused it would refuse it for ever, and
+# nothing behind it would be read.
+LARGEST = 1_000_000  # bytes of key and value
+# Disputes and corrections of one event: each further one reads and writes all of them again.
+MOST_PARTS = 100
+LARGEST_ENTRY = 131_072  # bytes
 
 Headers = Sequence[tuple[str, bytes]]
 
@@ -191,8 +198,7 @@ _GATE = ("consents", "shares")
 
 def _read(record: Record, options: Options) -> Given:
     """Decode a record, and check all that can be checked without knowing the citizen."""
-    size = len(record.key or b"") + len(record.value or b"")
-    if size > options.max_record_bytes:
+    if _size(record) > options.max_record_bytes:
         limit = options.max_record_bytes
         return Given(record, None, ("oversized", f"at most {limit} bytes expected"), _named(record))
     if record.value is None and record.topic in _GATE:
@@ -203,20 +209,29 @@ def _read(record: Record, options: Options) -> Given:
         return Given(record, None, (error.reason, error.detail), _named(record))
     found = problem(record.topic, values, record.timestamp, options.audiences)
     if record.topic == "ticks":
-        return Given(record, values, found, ())
+        return Given(record, values, found, _named(record))
     name = values["citizen_id"]
     if record.key is None or record.key == name.encode():
-        return Given(record, values, found, (name,) if name else ())
+        return Given(record, values, found, (name,) if found is None else _somebody(name))
     found = found or ("key_mismatch", "key: the bytes of citizen_id expected")
-    return Given(record, values, found, (*_named(record), name) if name else _named(record))
+    return Given(record, values, found, _named(record) + _somebody(name))
 
 
 def _named(record: Record) -> tuple[str, ...]:
     """Give whom the key names, if it names somebody."""
     try:
-        return (record.key.decode(),) if record.key else ()
+        return _somebody((record.key or b"").decode())
     except UnicodeDecodeError:
         return ()
+
+
+def _somebody(name: str) -> tuple[str, ...]:
+    """Give a name back, unless it is none that a citizen can have: rows of ours have such keys."""
+    return (name,) if id_problem(name) is None else ()
+
+
+def _size(record: Record) -> int:
+    return len(record.key or b"") + len(record.value or b"")
 
 
 def _cause(record: Record) -> Cause:
@@ -290,26 +305,26 @@ class _Batch:
 
     def take(self, given: Given) -> None:
         """Pass over, forward, refuse or apply one record, and count it as what it was."""
-        record = given.record
-        if record.key == HEARTBEAT or (
-            record.value is None and any(name == MOVED for name, _ in record.headers)
-        ):
+        record, names = given.record, given.names
+        if record.key == HEARTBEAT or self.left_behind(record):
             self.count(record, "passed")
             return
         if record.topic == "ticks":
             if given.refusal is None:
                 self.tick(given)
             else:
-                self.dead_letter(record, *given.refusal)
+                self.refuse(given, names, *given.refusal)
             return
-        names = given.names
+        if _size(record) > LARGEST:
+            self.enormous(given)
+            return
         if names and self.find(names[0]) is None:  # whoever is known here is in the right place
             right = partition_of(names[0], self.options.partitions)
             if right != self.number:
                 self.misplaced(given, names[0], right)
                 return
-        if record.topic in _GATE and any(name == ANSWERS for name, _ in record.headers):
-            self.own(record, names)
+        if record.topic in _GATE and _has(record, ANSWERS):
+            self.own(record)
         elif given.refusal is not None:
             self.refuse(given, names, *given.refusal)
         elif record.value is None:
@@ -320,35 +335,67 @@ class _Batch:
     def count(self, record: Record, outcome: str, reason: str = "") -> None:
         self.outcome.counts[record.topic, outcome, reason] += 1
 
+    def left_behind(self, record: Record) -> bool:
+        """Say whether this is the tombstone of a record that was moved; a withdrawal may be moved
+        too, but is then where it belongs.
+        """
+        if record.value is not None or not _has(record, MOVED):
+            return False
+        names = _named(record)
+        return not names or partition_of(names[0], self.options.partitions) != self.number
+
+    def enormous(self, given: Given) -> None:
+        """Refuse a record whose bytes no topic of ours might take; where it stood is told."""
+        self.dead_letter(given.record, "oversized", f"at most {LARGEST} bytes are kept", bare=True)
+        names = _named(given.record)
+        if given.record.topic in _GATE and names and self.find(names[0]) is not None:
+            self.write_in_force(given.record)
+
     def refuse(self, given: Given, names: tuple[str, ...], reason: str, detail: str) -> None:
         """Keep a bad record as a dead letter, unless it names somebody without consent."""
         if any(self.find(name) is None for name in names):
             self.count(given.record, "dropped", "no_consent")
         else:
             self.dead_letter(given.record, reason, detail)
-        if given.record.topic in _GATE and given.record.key is not None:
-            self.write_in_force(given.record, names[0] if names else None)
+        if given.record.topic in _GATE:
+            self.write_in_force(given.record)
 
     def dead_letter(
-        self, record: Record, reason: str, detail: str, kept: bool | None = None
+        self,
+        record: Record,
+        reason: str,
+        detail: str,
+        *,
+        kept: bool | None = None,
+        bare: bool = False,
     ) -> None:
-        headers = headers_for(reason, detail, record, kept=kept)
-        self.out.produce("dead-letters", record.key, record.value, headers=headers)
+        headers = headers_for(reason, detail, record, kept=kept, bare=bare)
+        key, value = (None, None) if bare else (record.key, record.value)
+        self.out.produce("dead-letters", key, value, headers=headers)
         self.count(record, "dead_letter", reason)
 
     def misplaced(self, given: Given, name: str, right: int) -> None:
-        """Forward a record to its citizen's partition; one that was moved before is at its end."""
+        """Forward a record to its citizen's partition; one that was moved before is at its end.
+
+        Of that one only the place is told: whether its citizen has consented is not known here.
+        """
         record = given.record
-        if any(header == MOVED for header, _ in record.headers):
-            self.dead_letter(record, "misplaced", "partition: the citizen's own expected")
+        if _has(record, MOVED):
+            self.dead_letter(
+                record, "misplaced", "partition: the citizen's own expected", bare=True
+            )
         else:
-            headers = [(header, value or b"") for header, value in record.headers]
+            ours = [
+                (header, (value or b"")[:256])
+                for header, value in record.headers
+                if header in (ANSWERS, RECEIPT)
+            ][:2]
             self.out.produce(
                 record.topic,
                 name.encode(),
                 record.value,
                 partition=right,
-                headers=[*headers, (MOVED, b"1")],
+                headers=[*ours, *own_headers(record, ANSWERS, RECEIPT), (MOVED, b"1")],
                 timestamp=record.timestamp,
             )
             self.count(record, "forwarded")
@@ -407,17 +454,19 @@ class _Batch:
             self.count(record, "stored")
             return
         receipt = next((value for name, value in record.headers if name == RECEIPT and value), b"")
-        receipt_id = receipt.decode("utf-8", "replace")[:64] or token_hex(16)
+        receipt_id = receipt.decode("utf-8", "replace")[:64]
+        if not receipt_id or names[0] in receipt_id:  # nothing of the person goes into a receipt
+            receipt_id = token_hex(16)
         self.count(record, "stored")
         if citizen is None:
             self.receipt(Erasure(b"", receipt_id, record.timestamp, 0, 0))
             return
         visible = [key for key in citizen.accounts if not key.shadow]
-        effects: list[Effect] = [Closed(key.scorecard) for key in visible]
+        effects: list[Effect] = [
+            Closed(key.scorecard, citizen.accounts[key].tier) for key in visible
+        ]
         effects += (ended(s, key.scorecard) for s in citizen.shares for key in visible)
         self.emit(citizen, effects)
-        for account in citizen.accounts.values():
-            self.outcome.tiers[account.key.scorecard, account.tier] -= not account.key.shadow
         if citizen.shared_at is not None:
             self.out.produce("shares", citizen.id.encode(), None, headers=_answer(record))
         self.citizens.delete(citizen.id.encode())
@@ -441,7 +490,7 @@ class _Batch:
         citizen = self.find(values["citizen_id"])
         if citizen is None:
             self.count(given.record, "dropped", "no_consent")
-            self.write_in_force(given.record, values["citizen_id"])
+            self.write_in_force(given.record)
         elif not values["shares"]:
             self.withdraw(given, given.names)
         else:
@@ -450,18 +499,17 @@ class _Batch:
             self.emit(citizen, effects)
             self.count(given.record, "stored")
 
-    def own(self, record: Record, names: tuple[str, ...]) -> None:
+    def own(self, record: Record) -> None:
         """Read what a worker wrote: it changes nothing, but what is in force must have the last
         word in the log, or compaction would keep this.
         """
-        name = names[0] if names else None
-        if record.value != self.in_force(record.topic, name):
-            self.write_in_force(record, name)
+        if record.value != self.in_force(record.topic, _named(record)):
+            self.write_in_force(record)
         self.count(record, "passed")
 
-    def in_force(self, topic: str, name: str | None) -> bytes | None:
+    def in_force(self, topic: str, named: tuple[str, ...]) -> bytes | None:
         """Give the value of a consent or of shares that says what is in force; None: nothing is."""
-        citizen = None if name is None else self.find(name)
+        citizen = self.find(named[0]) if named else None
         if citizen is None or (topic == "shares" and citizen.shared_at is None):
             return None
         values: dict[str, Any] = {"citizen_id": citizen.id}
@@ -473,11 +521,11 @@ class _Batch:
             values["shares"] = [each._asdict() for each in citizen.shares]
         return encode(topic, values)
 
-    def write_in_force(self, record: Record, name: str | None) -> None:
-        key = record.key if record.key is not None or name is None else name.encode()
-        self.out.produce(
-            record.topic, key, self.in_force(record.topic, name), headers=_answer(record)
-        )
+    def write_in_force(self, record: Record) -> None:
+        """Have the last word about the record's key, which need not be whom its value names."""
+        if record.key is not None:
+            value = self.in_force(record.topic, _named(record))
+            self.out.produce(record.topic, record.key, value, headers=_answer(record))
 
     # ---- events, disputes, corrections
 
@@ -556,7 +604,12 @@ class _Batch:
             stored = self.entries[key]
             before = EMPTY if stored is None else read_entry(stored)
             after = part if before is EMPTY else merge(before, part)
-            if conflict(before, part):
+            if content is None and after != before and _too_much(before, part, after):
+                self.dead_letter(
+                    record, "entry_full", f"at most {MOST_PARTS} parts of an event expected"
+                )
+                after = before
+            elif conflict(before, part):
                 self.dead_letter(
                     record,
                     "conflicting_duplicate",
@@ -717,6 +770,7 @@ class _Batch:
                 self.change(citizen, key, effect)
             elif isinstance(effect, Closed):
                 self.scores[citizen.id, effect.scorecard] = None
+                self.outcome.tiers[effect.scorecard, effect.tier] -= 1
             else:
                 self.disclosure(citizen, key, effect)
 
@@ -809,6 +863,19 @@ def _ledger_prefix(citizen_id: str, since: int) -> bytes:
 @lru_cache(maxsize=4_096)
 def _reported(kind: str, source: str) -> bytes:
     return pack(kind, source)
+
+
+def _has(record: Record, header: str) -> bool:
+    return any(name == header for name, _ in record.headers)
+
+
+def _too_much(before: Entry, part: Entry, after: Entry) -> bool:
+    """Say whether a part is more than is kept of one event; what ends a dispute is always taken."""
+    parts = len(after.disputes) + len(after.corrections)
+    if parts <= 1 or (parts <= MOST_PARTS and len(write_entry(after)) <= LARGEST_ENTRY):
+        return False
+    ends = [key in before.disputes and s.opened_at is None for key, s in part.disputes.items()]
+    return not any(ends)
 
 
 def _periods(citizen: Citizen) -> list[int]:

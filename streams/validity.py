@@ -19,6 +19,7 @@ EARLIEST = 631_152_000_000  # 1990-01-01 in ms
 LARGEST = 10**12  # of an amount in minor units, or of a quantity
 ID_BYTES = 256
 STATEMENT = 500  # characters
+LIST_ITEMS = 100  # of grants or shares, and of the lists in them: all are read for each event
 DATES = range(-25_567, 84_006)  # days since 1970: from 1900 to 2199
 
 
@@ -80,6 +81,8 @@ def _correction(values: Values, timestamp: int) -> Problem | None:
 
 
 def _consent(values: Values, timestamp: int) -> Problem | None:
+    if found := _lengths("grants", "kinds", values):
+        return found
     for grant in values["grants"]:
         if grant["covers_from"] > timestamp + DAY:
             return "covers_from_ahead", "grants.covers_from: at most a day ahead expected"
@@ -89,6 +92,8 @@ def _consent(values: Values, timestamp: int) -> Problem | None:
 
 
 def _share(values: Values, timestamp: int) -> Problem | None:
+    if found := _lengths("shares", "reveals", values):
+        return found
     for share in values["shares"]:
         if found := _id("shares.audience", share["audience"]):
             return found
@@ -129,6 +134,14 @@ def _id(field: str, value: str) -> Problem | None:
     too_long = 4 * len(value) > ID_BYTES and len(value.encode()) > ID_BYTES  # 4 bytes at most each
     if too_long or value[0] == "\0":
         return "bad_id", f"{field}: at most {ID_BYTES} bytes, no zero byte first expected"
+    return None
+
+
+def _lengths(outer: str, inner: str, values: Values) -> Problem | None:
+    if len(values[outer]) > LIST_ITEMS:
+        return "list_too_long", f"{outer}: at most {LIST_ITEMS} expected"
+    if any(len(each[inner]) > LIST_ITEMS for each in values[outer]):
+        return "list_too_long", f"{outer}.{inner}: at most {LIST_ITEMS} expected"
     return None
 
 

@@ -112,9 +112,7 @@ def replay(
             found = [each for each in found if _matches(each, reason, topic)]
         else:
             found = list(_read(records, reason, topic))
-        judged = [
-            (each, _obstacle(records, each.refused, chosen.max_record_bytes)) for each in found
-        ]
+        judged = [(each, _obstacle(records, each, chosen.max_record_bytes)) for each in found]
     ready = [each for each, obstacle in judged if obstacle is None]
     show.rows(
         (
@@ -250,10 +248,13 @@ def _bytes(value: bytes | None, shown: bool) -> str | None:
 # ---- whether they would pass now
 
 
-def _obstacle(records: "Records", refused: Record, largest: int) -> str | None:
+def _obstacle(records: "Records", letter: DeadLetter, largest: int) -> str | None:
     """Why a record would be refused again, or must not be sent again; None: nothing known."""
     from streams.topics import INPUTS
 
+    refused = letter.refused
+    if letter.bare:
+        return "its bytes were not kept: read them where they were sent, and send them again"
     if refused.topic not in INPUTS:
         return "it does not say which topic it came from"
     if refused.value is None and refused.topic not in GATE:

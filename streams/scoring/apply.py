@@ -156,9 +156,10 @@ def grant(
     effects = pass_time(citizen, min(grant.covers_from for grant in grants))
     granted = {grant.scorecard for grant in grants}
     for key in [key for key in citizen.accounts if key.scorecard not in granted]:
-        citizen.sequences[key] = citizen.accounts.pop(key).sequence
+        account = citizen.accounts.pop(key)
+        citizen.sequences[key] = account.sequence
         if not key.shadow:
-            effects.append(Closed(key.scorecard))
+            effects.append(Closed(key.scorecard, account.tier))
             effects += (ended(share, key.scorecard) for share in citizen.shares)
     if differ:
         begin_work(citizen, cause, scorecards)

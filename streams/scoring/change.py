@@ -38,6 +38,7 @@ class Closed(NamedTuple):
     """A scorecard no longer scores this citizen; its latest score is erased downstream."""
 
     scorecard: str
+    tier: str  # the last one
 
 
 Effect = Change | Disclosure | Closed
