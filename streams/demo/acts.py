@@ -67,7 +67,7 @@ class Demo:
                     done = self._worker.done(*KINDS)
                     show("published", flow.published)
                     show("scored", done)
-                    if self._worker.done("consents"):
+                    if not flow.going_on and self._worker.done("consents"):
                         flow.go_on()  # the worker is at work
                     if not killed and done >= total // 2:
                         self._worker.kill()

@@ -39,6 +39,11 @@ class Flow:
         self._go_on.set()
         self._pool.shutdown()
 
+    @property
+    def going_on(self) -> bool:
+        """Whether the events may follow."""
+        return self._go_on.is_set()
+
     def go_on(self) -> None:
         """Let the events follow."""
         self._go_on.set()

@@ -25,7 +25,7 @@ class Patience:
                 f"{self._what}: nothing has moved for {PATIENCE:.0f} s",
                 next_step="See whether this machine has memory and processors to spare.",
             )
-        time.sleep(0.05)
+        time.sleep(0.1)
 
     def waited(self) -> float:
         """Give the seconds since something moved."""

@@ -69,17 +69,14 @@ class Recounted:
         """
         self.published = published(self._seen)
         before, self.lives = self.lives, {life.citizen: life for life in lives(self._seen)}
-        for citizen in before.keys() - self.lives.keys():
-            self._forget(citizen)
+        for citizen, life in before.items():
+            if life != self.lives.get(citizen):
+                for grant in life.grants:
+                    self.standings.pop(Key(citizen, grant.scorecard), None)
         for citizen, life in self.lives.items():
             on_citizen()
             if life != before.get(citizen):
-                self._forget(citizen)
                 self._recount(life)
-
-    def _forget(self, citizen: str) -> None:
-        for key in [key for key in self.standings if key.citizen == citizen]:
-            del self.standings[key]
 
     def _recount(self, life: Life) -> None:
         for scorecard_id in dict.fromkeys(grant.scorecard for grant in life.grants):
