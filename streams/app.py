@@ -75,6 +75,7 @@ def make_app(
     )
     plan = Plan(
         consumer_config(settings),
+        settings.librdkafka,
         producer_config(settings),
         settings.prefix,
         partitions,

@@ -56,5 +56,5 @@ class Published:
 
     def all_in_force(self, as_of: int) -> tuple[str, ...]:
         """Give id@version of all that are in force or in the shadow at a time, in order."""
-        found = (self.in_force(each, as_of, shadow) for each, shadow in self._times)
+        found = (self.in_force(each, as_of, shadow) for each, shadow in list(self._times))
         return tuple(sorted(f"{each.id}@{each.version}" for each in found if each is not None))

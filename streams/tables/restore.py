@@ -190,7 +190,9 @@ def restore(
             while any(number > 0 for number in left.values()):
                 # consume waits for a whole batch as long as it may, also at the end of the log
                 for message in consumer.consume(BATCH, timeout=0.05):
-                    table = tables[message.topic() or ""]
+                    table = tables.get(message.topic() or "")
+                    if table is None:  # an error of the connection, which librdkafka goes on with
+                        continue
                     records += writer.take(table, message)
                     left[table] = ends.high[table] - writer.offsets[table]
                 writer.write(written_ms)
@@ -220,14 +222,15 @@ class _Writer:
     def take(self, table: str, message: Message) -> int:
         """Take a record, or the news of the end; give how many records that was."""
         error, offset = message.error(), message.offset()
-        assert offset is not None
-        if error is None:
+        if error is None and offset is not None:
             self.offsets[table] = offset + 1
             key = message.key()
             if key is not None and key != HEARTBEAT:
                 self.rows[table][key] = message.value()
             return 1
-        if error.code() == KafkaError._PARTITION_EOF:
+        if error is None:
+            return 0
+        if error.code() == KafkaError._PARTITION_EOF and offset is not None:
             self.offsets[table] = offset  # past aborted records and the marks of ends
         elif not error.retriable() and error.code() != KafkaError._ALL_BROKERS_DOWN:
             raise _unreachable(error, f"{message.topic()}, partition {message.partition()}")

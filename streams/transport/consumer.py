@@ -37,6 +37,7 @@ class Consumer(base.Consumer):
         self.lane = self.transport.lane
         self.member = Member(
             plan.consumer_config,
+            plan.admin_config,
             plan.prefix,
             plan.gather_seconds,
             on_assigned=self._assigned_in_member,

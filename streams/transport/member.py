@@ -51,6 +51,7 @@ class Member(threading.Thread):
     def __init__(
         self,
         config: Mapping[str, Any],
+        admin_config: Mapping[str, Any],
         prefix: str,
         gather_seconds: float,
         on_assigned: Callable[[set[int], int], None],
@@ -59,9 +60,7 @@ class Member(threading.Thread):
     ) -> None:
         super().__init__(name="member", daemon=True)
         self._consumer = Consumer(dict(config))
-        self._admin = AdminClient(
-            {k: v for k, v in config.items() if k in _ADMIN or k.startswith(("ssl.", "sasl."))}
-        )
+        self._admin = AdminClient(dict(admin_config))
         self._prefix = prefix
         self._gather_seconds = gather_seconds
         self._on_assigned = on_assigned
@@ -211,8 +210,9 @@ class Member(threading.Thread):
             self._consume(1, WAIT if seconds else 0)
         if len(self._others) < MOST_RECORDS:
             self._consume(MOST_RECORDS - len(self._others), self._gather_seconds)
+        ready = min(len(self._others), MOST_RECORDS)  # what comes later asks for ends of its own
         topics = self._read_gate()
-        return self._cut(topics) if topics and self.generation == generation else None
+        return self._cut(topics, ready) if topics and self.generation == generation else None
 
     def _called(self) -> bool:
         return not self._calls.empty()
@@ -227,12 +227,12 @@ class Member(threading.Thread):
     def _keep(self, message: Message) -> None:
         """Keep what was fetched for a batch, and note how far that reaches."""
         error, partition, offset = message.error(), message.partition(), message.offset()
-        topic = self._bare(message.topic() or "")
         if error is not None and error.code() != KafkaError._PARTITION_EOF:
             if error.fatal():
                 raise KafkaException(error)
-            log.warning("fetch_failed", topic=topic, why=error.str())
+            log.warning("fetch_failed", topic=message.topic(), why=error.str())
             return
+        topic = self._bare(message.topic() or "")
         assert partition is not None
         assert offset is not None
         place = (topic, partition)
@@ -310,22 +310,28 @@ class Member(threading.Thread):
                     break
         return ends
 
-    def _cut(self, topics: Collection[str]) -> Batch:
-        """Make a batch of what was fetched of these topics.
+    def _cut(self, topics: Collection[str], ready: int) -> Batch:
+        """Make a batch of what was fetched of these topics: of the others, the first `ready`.
 
         Consents and shares come first, by Kafka's time where the log itself does not order them:
         a share that was sent before a withdrawal must not outlive it.
         """
         batch = Batch(self.generation)
-        gate = [self._gate[topic] for topic in GATE if topic in topics]
-        for message in merge(*gate, key=lambda message: message.timestamp()[1]):
-            self._take(batch, message)
-        for messages in gate:
-            messages.clear()
-        if len(topics) > len(GATE):
-            for message in self._others[:MOST_RECORDS]:
+        logs: dict[int | None, list[list[Message]]] = {}
+        for topic in (topic for topic in GATE if topic in topics):
+            by_partition: dict[int | None, list[Message]] = {}
+            for message in self._gate[topic]:
+                by_partition.setdefault(message.partition(), []).append(message)
+            for partition, messages in by_partition.items():
+                logs.setdefault(partition, []).append(messages)
+            self._gate[topic].clear()
+        for of_partition in logs.values():
+            for message in merge(*of_partition, key=lambda message: message.timestamp()[1]):
                 self._take(batch, message)
-            del self._others[:MOST_RECORDS]
+        if len(topics) > len(GATE):
+            for message in self._others[:ready]:
+                self._take(batch, message)
+            del self._others[:ready]
         return batch
 
     def _take(self, batch: Batch, message: Message) -> None:
@@ -397,4 +403,3 @@ class Member(threading.Thread):
 
 
 _LATEST = OffsetSpec.latest()  # type: ignore[no-untyped-call]
-_ADMIN = ("bootstrap.servers", "security.protocol", "client.id")

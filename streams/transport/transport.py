@@ -16,6 +16,7 @@ class Plan:
     """What the transport is told by the app."""
 
     consumer_config: Mapping[str, Any]
+    admin_config: Mapping[str, Any]
     producer_config: Mapping[str, Any]
     prefix: str
     partitions: int
