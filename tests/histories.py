@@ -259,6 +259,18 @@ def _disputes(draw: st.DrawFn, event: Sent) -> Sent:
 
 
 @st.composite
+def _decisions(draw: st.DrawFn, step: Sent) -> Sent:
+    """Another step of the same dispute, often at the edge of the time for it."""
+    later = draw(_one_of(0, 1, -DAY, DAY, 30 * DAY, 30 * DAY, 30 * DAY + 1))
+    action = draw(_one_of("withdraw", "uphold", "reject"))
+    time = step.values["occurred_at"] + later
+    return step._replace(
+        values={**step.values, "action": action, "occurred_at": time, "statement": ""},
+        timestamp=time,
+    )
+
+
+@st.composite
 def _corrections(draw: st.DrawFn, event: Sent) -> Sent:
     about = _about(event, draw(_one_of(0, 0, 0, 0, 1)))
     replacing = draw(_one_of(False, True))
@@ -350,9 +362,11 @@ def phases(draw: st.DrawFn) -> list[Phase]:
             events = events + [
                 draw(_rivals(events[draw(_INDEX) % len(events)])) for _ in range(draw(_UP_TO_3))
             ]
-            for making in (_disputes, _disputes, _corrections):
+            for making in (_disputes, _corrections):
                 for _ in range(draw(_UP_TO_3)):
                     others.append(draw(making(events[draw(_INDEX) % len(events)])))
+            steps = [sent for sent in others if sent.topic == "disputes"]
+            others += [draw(_decisions(step)) for step in steps if draw(_one_of(True, False))]
         others += draw(_SOME_SHARES)
         made.append(Phase(consents, events + others))
     return made
@@ -533,7 +547,8 @@ def parts_of_one_event(draw: st.DrawFn) -> list[Sent]:
     event = draw(_events())
     facts = [event, *(draw(_rivals(event)) for _ in range(draw(_UP_TO_3)))]
     made = [*facts]
-    for making in (_disputes, _disputes, _disputes, _corrections):
+    for making in (_disputes, _disputes, _corrections):
         for _ in range(draw(_UP_TO_3)):
             made.append(draw(making(draw(st.sampled_from(facts)))))
-    return made
+    steps = [sent for sent in made if sent.topic == "disputes"]
+    return made + [draw(_decisions(step)) for step in steps if draw(_one_of(True, False))]

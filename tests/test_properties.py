@@ -41,7 +41,7 @@ settings.register_profile("ci", max_examples=500, print_blob=True, **_ANY)
 # what mutation.py asks for: the same examples each time, and no time lost on making them smaller
 settings.register_profile(
     "mutation",
-    max_examples=300,
+    max_examples=150,
     derandomize=True,
     **{**_ANY, "phases": [Phase.explicit, Phase.generate]},
 )
