@@ -1,10 +1,11 @@
 """Settings in, Faust app out."""
 
 import asyncio
+import threading
 import time
-from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
+from pathlib import Path
 from typing import Any
 from uuid import uuid4
 
@@ -27,7 +28,6 @@ from streams.tables.restore import delete_forgotten, open_restored
 from streams.tables.store import URL
 from streams.tables.table import Table, TableManager
 from streams.topics import DAY, TOMBSTONES_STAY
-from streams.transport.check import check_topics
 from streams.transport.lane import Held
 from streams.transport.transport import Plan, Transport
 
@@ -50,9 +50,10 @@ class Worker:
     readiness: Readiness
 
 
-def make_app(settings: Settings, scorecards: Published, readiness: Readiness) -> faust.App:
-    """Make a worker's app; it refuses topics that do not fit, with a reason."""
-    partitions = check_topics(settings.librdkafka, settings.prefix, settings.audiences)
+def make_app(
+    settings: Settings, partitions: int, scorecards: Published, readiness: Readiness
+) -> faust.App:
+    """Make a worker's app; partitions: what all topics have, see `transport.check`."""
     worker = Worker(settings, partitions, readiness)
     faust_folder = settings.state_dir / "faust"
     faust_folder.mkdir(parents=True, exist_ok=True)
@@ -132,45 +133,68 @@ def producer_config(settings: Settings) -> dict[str, Any]:
 
 
 async def _restore(worker: Worker, partitions: list[int]) -> list[Held]:
-    """Open the folders of partitions and bring them to the ends of their changelogs."""
+    """Open the folders of partitions and bring them to the ends of their changelogs.
+
+    Whoever cancels this finds every folder closed again.
+    """
     worker.readiness.set("restored", False, "restoring")
-    run = asyncio.get_running_loop().run_in_executor
     folder = worker.settings.state_dir / (worker.settings.prefix + worker.settings.group)
-    held = []
-    for number in partitions:
-        store, restored = await run(
-            None,
-            lambda number=number: open_restored(  # type: ignore[misc]
-                folder,
-                number,
-                worker.settings.librdkafka,
-                worker.settings.prefix,
-                {table: f"{table}-changelog" for table in TABLES},
-                due_of,
-                _progress(number),
-                TOMBSTONES_STAY,
-            ),
-        )
-        metrics.restore_records.labels(str(number)).inc(restored.records)
-        metrics.restore_seconds.observe(restored.seconds)
-        metrics.held.start(number, restored.citizens, restored.tiers)
-        counted = Counted(restored.citizens, restored.tiers)
-        held.append(Held(number, store, Overlay(store), counted))
-        log.info(
-            "partition_restored",
-            partition=number,
-            records=restored.records,
-            seconds=round(restored.seconds, 3),
-        )
-    await run(None, delete_forgotten, folder, partitions, time.time_ns() // 1_000_000)
+    held: list[Held] = []
+    try:
+        for number in partitions:
+            held.append(await _open(worker.settings, folder, number))
+        run = asyncio.get_running_loop().run_in_executor
+        await run(None, delete_forgotten, folder, partitions, time.time_ns() // 1_000_000)
+    except BaseException:
+        for each in held:
+            each.store.close()
+        raise
     return held
 
 
-def _progress(partition: int) -> Callable[[int, int], None]:
-    def show(_read: int, left: int) -> None:
-        metrics.restore_remaining.labels(str(partition)).set(left)
+class _Cancelled(Exception):
+    """Nobody waits for this restore any more."""
 
-    return show
+
+async def _open(settings: Settings, folder: Path, number: int) -> Held:
+    cancelled = threading.Event()
+
+    def progress(_read: int, left: int) -> None:
+        if cancelled.is_set():
+            raise _Cancelled
+        metrics.restore_remaining.labels(str(number)).set(left)
+
+    opening = asyncio.get_running_loop().run_in_executor(
+        None,
+        lambda: open_restored(
+            folder,
+            number,
+            settings.librdkafka,
+            settings.prefix,
+            {table: f"{table}-changelog" for table in TABLES},
+            due_of,
+            progress,
+            TOMBSTONES_STAY,
+        ),
+    )
+    try:
+        store, restored = await asyncio.shield(opening)
+    except asyncio.CancelledError:
+        cancelled.set()  # its thread goes on: wait until it lets the folder go
+        await asyncio.wait([opening])
+        if opening.exception() is None:
+            opening.result()[0].close()
+        raise
+    metrics.restore_records.labels(str(number)).inc(restored.records)
+    metrics.restore_seconds.observe(restored.seconds)
+    metrics.held.start(number, restored.citizens, restored.tiers)
+    log.info(
+        "partition_restored",
+        partition=number,
+        records=restored.records,
+        seconds=round(restored.seconds, 3),
+    )
+    return Held(number, store, Overlay(store), Counted(restored.citizens, restored.tiers))
 
 
 def _ready(readiness: Readiness, partitions: list[int]) -> None:

@@ -30,9 +30,11 @@ KAFKA = "4.1.1"
 LOG4J = "2.24.3"  # what this Kafka itself asks for
 OLDEST_JAVA = 17
 HEAP = "512m"
+STORAGE_TOOL = "kafka.tools.StorageTool"
+QUICKLY = "-XX:TieredStopAtLevel=1"  # for what is done in a second, the slow compiler is no gain
 RECORD_BYTES = 3 * 1024 * 1024
 ROOM = 2 * 1024**3  # bytes that must be free before records are kept in memory
-SECONDS_TO_START = 60
+SECONDS_TO_START = 120  # on a machine with much else to do; 3 otherwise
 # Below what the system hands to outgoing connections, so that none of them is in the way.
 FREE_PORTS = range(20_000, 32_000)
 TEMPORARY = "plainscore-broker-"
@@ -125,13 +127,15 @@ class Broker:
     def _place(self, node: int) -> Path:
         return self._folder / f"node-{node}"
 
-    def _command(self, program: str, *arguments: str, jvm: Sequence[str] = ()) -> list[str]:
+    def _command(
+        self, node: int, program: str, *arguments: str, jvm: Sequence[str] = ()
+    ) -> list[str]:
         return [
             str(self._java),
             *jvm,
             f"-Xmx{HEAP}",
             "-XX:+ExitOnOutOfMemoryError",
-            f"-Dlog4j2.configurationFile={self._folder / 'log4j2.properties'}",
+            f"-Dlog4j2.configurationFile={self._place(node) / 'log4j2.properties'}",
             *("-cp", f"{self._jars}/*", program, *arguments),
         ]
 
@@ -142,7 +146,7 @@ class Broker:
         if not formatted.exists():
             shutil.rmtree(place, ignore_errors=True)  # what a death in mid-format left
         (place / "records").mkdir(parents=True, exist_ok=True)
-        (self._folder / "log4j2.properties").write_text(LOGGING)
+        (place / "log4j2.properties").write_text(LOGGING)
         settings = place / "server.properties"
         lines = (f"{name}={value}\n" for name, value in self._settings(node).items())
         settings.write_text("".join(lines))
@@ -151,8 +155,7 @@ class Broker:
         tool = ("format", "-t", self._cluster(), "-c", str(settings))
         with (place / "output.log").open("ab") as output:
             done = subprocess.run(
-                # Done in a second: not worth the slow compiler.
-                self._command("kafka.tools.StorageTool", *tool, jvm=["-XX:TieredStopAtLevel=1"]),
+                self._command(node, STORAGE_TOOL, *tool, jvm=[QUICKLY]),
                 stdin=subprocess.DEVNULL,
                 stdout=output,
                 stderr=output,
@@ -195,6 +198,9 @@ class Broker:
             "offsets.topic.num.partitions": 8,
             "transaction.state.log.num.partitions": 8,
             "log.cleaner.dedupe.buffer.size": 16 * 1024 * 1024,
+            # A node that starts again waits until its former self counts as gone: 9 s by default.
+            "broker.session.timeout.ms": 5_000,
+            "broker.heartbeat.interval.ms": 500,
             "group.initial.rebalance.delay.ms": 0,
             "group.min.session.timeout.ms": 1_000,
             "transaction.abort.timed.out.transaction.cleanup.interval.ms": 1_000,
@@ -202,7 +208,7 @@ class Broker:
 
     def _launch(self, node: int) -> None:
         place = self._place(node)
-        server = self._command("kafka.Kafka", str(place / "server.properties"))
+        server = self._command(node, "kafka.Kafka", str(place / "server.properties"))
         remove = "" if self._given else str(place)
         with (place / "output.log").open("ab") as output:
             self._guards[node] = subprocess.Popen(

@@ -23,6 +23,7 @@ from streams.scoring.apply import (
     grant,
     next_due,
     pass_time,
+    read_again,
     settle,
     share,
     stale,
@@ -276,7 +277,7 @@ class _Batch:
         names = list({name for each in given for name in each.names if name not in self.known})
         keys = [name.encode() for name in names]
         for name, value in zip(names, self.citizens.get_many(keys), strict=True):
-            self.known[name] = None if value is None else read_citizen(name, value)
+            self.known[name] = None if value is None else self.read_citizen(name, value)
 
     def load_entries(self, given: list[Given]) -> None:
         keys = []
@@ -292,8 +293,13 @@ class _Batch:
         """Give a citizen with a consent on record."""
         if name not in self.known:
             value = self.citizens.get(name.encode())
-            self.known[name] = None if value is None else read_citizen(name, value)
+            self.known[name] = None if value is None else self.read_citizen(name, value)
         return self.known[name]
+
+    def read_citizen(self, name: str, value: bytes) -> Citizen:
+        citizen = read_citizen(name, value)
+        read_again(citizen, self.scorecards)
+        return citizen
 
     # ---- one record
 
@@ -425,7 +431,7 @@ class _Batch:
             since += 1
         as_of = max(self.partition.tick or 0, min(g.covers_from for g in grants))
         citizen = Citizen(citizen_id, since, as_of, (), values["occurred_at"])
-        self.known[citizen_id] = citizen
+        self.known[citizen_id] = self.touched[citizen_id] = citizen
         self.outcome.citizens += 1
         return citizen
 
@@ -442,8 +448,8 @@ class _Batch:
             )
         if record.topic == "shares":
             if citizen is not None:
-                self.touched[citizen.id] = citizen
-                self.emit(citizen, share(citizen, (), record.timestamp))
+                effects_of_time = self.pass_time(citizen, 0)  # which also has the row stored
+                self.emit(citizen, effects_of_time + share(citizen, (), record.timestamp))
                 citizen.shared_at = None
             self.count(record, "stored")
             return
@@ -647,7 +653,7 @@ class _Batch:
 
     def renew(self, citizen: Citizen) -> list[Effect]:
         """Bring a citizen to the scorecards in force now; and go on with what was begun."""
-        if citizen.work is None and stale(citizen, self.scorecards):
+        if citizen.work is None and stale(citizen, citizen.as_of, self.scorecards):
             begin_work(citizen, Cause("scorecard", ""), self.scorecards)
         return self.advance(citizen)
 
@@ -696,9 +702,12 @@ class _Batch:
                 self.look_at(citizen)
         if self.partition.sweep is not None and len(due) < CITIZENS_A_BATCH:
             rows = self.citizens.scan(b"", self.partition.sweep or None, CITIZENS_A_BATCH)
-            for key, _ in rows:
-                citizen = None if key.startswith(b"\x00") else self.find(key.decode())
-                if citizen is not None and stale(citizen, self.scorecards):
+            names = [key.decode() for key, _ in rows if not key.startswith(b"\x00")]
+            for name in [*names, *self.touched]:  # who began in this batch is in no row yet
+                citizen = self.find(name)
+                if citizen is not None and stale(
+                    citizen, max(citizen.as_of, until), self.scorecards
+                ):
                     self.look_at(citizen)
             self.partition.sweep = rows[-1][0] if len(rows) == CITIZENS_A_BATCH else None
         self.outcome.pending = (
@@ -819,6 +828,8 @@ class _Batch:
             if due != citizen.due:
                 self.citizens.set_due(key, citizen.due, due)
                 citizen.due = due
+                if due is not None and due <= (self.partition.tick or 0):
+                    self.outcome.pending = True
             self.citizens.put(key, write_citizen(citizen))
         partition = write_partition(self.partition)
         if partition != (self.stored_partition or write_partition(read_partition(None))):

@@ -108,7 +108,7 @@ def read_citizen(citizen_id: str, value: bytes) -> Citizen:
                 Account(
                     AccountKey(building["scorecard"], building["shadow"]),
                     building["version"],
-                    [_read_totals(flat) for flat in building["totals"]],
+                    _read_totals(building["totals"], 0),
                 )
                 for building in work["accounts"]
             ],
@@ -149,7 +149,7 @@ def write_citizen(citizen: Citizen) -> bytes:
                         "scorecard": building.key.scorecard,
                         "shadow": building.key.shadow,
                         "version": building.version,
-                        "totals": _write_totals(building.totals),
+                        "totals": _write_totals(building.totals, 0),
                     }
                     for building in work.accounts
                 ],
@@ -172,13 +172,11 @@ def _read_account(stored: dict[str, Any]) -> Account:
     return Account(
         AccountKey(stored["scorecard"], stored["shadow"]),
         stored["version"],
-        [_read_totals(flat) for flat in stored["totals"]],
+        _read_totals(stored["totals"], stored["period"]),
         stored["period"],
         stored["sequence"],
-        stored["points"],
-        stored["start_points"],
-        stored["score"],
-        stored["tier"],
+        score=stored["score"],
+        tier=stored["tier"],
     )
 
 
@@ -190,9 +188,7 @@ def _write_accounts(accounts: Iterable[Account]) -> list[dict[str, Any]]:
             "version": account.version,
             "sequence": account.sequence,
             "period": account.period,
-            "totals": _write_totals(account.totals),
-            "points": account.points,
-            "start_points": account.start_points,
+            "totals": _write_totals(account.totals, account.period),
             "score": account.score,
             "tier": account.tier,
         }
@@ -200,12 +196,23 @@ def _write_accounts(accounts: Iterable[Account]) -> list[dict[str, Any]]:
     ]
 
 
-def _read_totals(flat: Sequence[int]) -> dict[int, int]:
-    return dict(zip(flat[::2], flat[1::2], strict=True))
+def _read_totals(flat: Sequence[int], now: int) -> Totals:
+    """Read (place, periods before `now`, amount) after one another; as many as were stored."""
+    totals: Totals = []
+    for at in range(0, len(flat), 3):
+        place = flat[at]
+        while len(totals) <= place:
+            totals.append({})
+        totals[place][now - flat[at + 1]] = flat[at + 2]
+    return totals
 
 
-def _write_totals(totals: Totals) -> list[list[int]]:
-    return [[number for pair in sorted(added.items()) for number in pair] for added in totals]
+def _write_totals(totals: Totals, now: int) -> list[int]:
+    flat: list[int] = []
+    for place, added in enumerate(totals):
+        for period in sorted(added):
+            flat += (place, now - period, added[period])
+    return flat
 
 
 # ---- partition and erasure

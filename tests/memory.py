@@ -11,6 +11,7 @@ from streams.process import Options, Outcome, process
 from streams.published import Published
 from streams.record import Record
 from streams.scorecards import read
+from streams.scoring.apply import read_again
 from streams.scoring.citizen import Citizen
 from streams.scoring.ledger import DAY, Entry
 from streams.scoring.recount import EventRef
@@ -151,7 +152,11 @@ class Lane:
     def citizen(self, citizen_id: str) -> Citizen | None:
         partition = partition_of(citizen_id, self.options.partitions)
         value = self.citizens[partition].get(citizen_id.encode())
-        return None if value is None else read_citizen(citizen_id, value)
+        if value is None:
+            return None
+        citizen = read_citizen(citizen_id, value)
+        read_again(citizen, self.published)
+        return citizen
 
     def ledger_of(self, citizen_id: str) -> dict[EventRef, Entry]:
         found = {}

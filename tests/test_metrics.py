@@ -53,9 +53,10 @@ def test_count_adds_each_outcome_and_counts_dead_letters_once_more_by_reason():
     assert not counted("plainscore_dead_letters_total", topic="purchases", reason="no_consent")
 
 
-def test_ends_and_phases_start_at_zero_so_that_a_first_increase_is_seen():
+def test_ends_and_phases_are_there_from_the_start_so_that_a_first_increase_is_seen():
     for end in metrics.ENDS:
-        assert metrics.REGISTRY.get_sample_value("plainscore_transactions_total", {"end": end}) == 0
+        name = "plainscore_transactions_total"
+        assert metrics.REGISTRY.get_sample_value(name, {"end": end}) is not None
     for phase in metrics.PHASES:
         name = "plainscore_commit_phase_seconds_count"
         assert metrics.REGISTRY.get_sample_value(name, {"phase": phase}) is not None

@@ -52,7 +52,6 @@ def held(chosen: Settings, citizen: str) -> dict[str, Any]:
                     "version": account.version,
                     "score": account.score,
                     "tier": account.tier,
-                    "points": account.points,
                     "totals": account.totals,
                 }
                 for account in stored.citizen.accounts.values()

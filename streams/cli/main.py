@@ -9,7 +9,9 @@ from typing import Annotated
 import typer
 
 from streams.cli import (
+    bench,
     broker,
+    demo,
     dlq,
     doctor,
     failures,
@@ -56,6 +58,7 @@ def plainscore(
 
 
 for command in (
+    demo.demo,
     worker.worker,
     publish.publish,
     watch.watch,
@@ -69,6 +72,7 @@ for command in (
     score.export,
     tick.tick,
     broker.broker,
+    bench.bench,
     doctor.doctor,
 ):
     app.command()(command)

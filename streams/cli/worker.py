@@ -2,7 +2,7 @@
 
 import asyncio
 import signal
-from contextlib import suppress
+from functools import partial
 from typing import Any
 
 import structlog
@@ -19,16 +19,18 @@ def worker() -> None:
     """Run a worker: it scores what is published, until SIGTERM or Ctrl-C."""
     from streams.app import make_app
     from streams.ready import Endpoint, Pulse, Readiness
+    from streams.transport.check import check_topics
     from streams.transport.scorecards import Follower
 
     given = settings.load()
     logs.configure(given.log_level, as_json=given.log_json)
     readiness, pulse = Readiness("restored", "reading"), Pulse()
-    follower = Follower(given.librdkafka, given.prefix, given.horizon_days)
     with Endpoint(given.metrics_host, given.metrics_port, readiness, pulse) as endpoint:
         log.info("metrics_served", url=endpoint.url)
-        with follower as published:
-            asyncio.run(_run(lambda: make_app(given, published, readiness), pulse))
+        partitions = check_topics(given.librdkafka, given.prefix, given.audiences)
+        with Follower(given.librdkafka, given.prefix, given.horizon_days) as published:
+            make = partial(make_app, given, partitions, published, readiness)
+            asyncio.run(_run(make, pulse))
 
 
 async def _run(make: Any, pulse: Any) -> None:
@@ -40,14 +42,20 @@ async def _run(make: Any, pulse: Any) -> None:
     app = make()
     beat = asyncio.ensure_future(pulse.beat())
     app.finalize()
-    await app.start()
-    waits = [asyncio.ensure_future(each.wait()) for each in (stop, app._crashed)]
-    await asyncio.wait(waits, return_when=asyncio.FIRST_COMPLETED)
-    log.info("worker_stopping")
-    with suppress(asyncio.TimeoutError):
-        await asyncio.wait_for(app.stop(), STOPPING)
-    for each in (*waits, beat):
-        each.cancel()
+    starting = asyncio.ensure_future(app.start())  # it ends when the first partitions are restored
+    ends = [asyncio.ensure_future(each.wait()) for each in (stop, app._crashed)]
+    try:
+        await asyncio.wait([starting, *ends], return_when=asyncio.FIRST_COMPLETED)
+        if starting.done():
+            starting.result()
+            await asyncio.wait(ends, return_when=asyncio.FIRST_COMPLETED)
+        log.info("worker_stopping")
+    finally:
+        try:
+            await asyncio.wait_for(app.stop(), STOPPING)
+        finally:
+            for each in (starting, *ends, beat):
+                each.cancel()
     crashed = app.crash_reason
     if isinstance(crashed, PlainscoreError):
         raise crashed

@@ -90,6 +90,7 @@ class Publisher:
         else:
             self._ask_partitions()
         self._reader: Reader | None = None
+        self._known: list[PublishedScorecard] = []
         self._kafka = kafka
         self._gate_open = True  # False while a consent or shares record is not acknowledged yet
         self._lost = 0
@@ -283,11 +284,16 @@ class Publisher:
                 self.close()
 
     def _check_grants(self, grants: Sequence[Grant]) -> None:
-        published = self._published()
+        """Hold grants against what is published. What was once can be granted for all time: only
+        a grant that fits nothing known asks Kafka again.
+        """
         for grant in grants:
-            problem = grant_problem(published, grant["scorecard"], grant["kinds"])
-            if problem is not None:
-                raise problem
+            asked = grant["scorecard"], grant["kinds"]
+            if grant_problem(self._known, *asked) is not None:
+                self._known = self._published()
+                problem = grant_problem(self._known, *asked)
+                if problem is not None:
+                    raise problem
 
     def _published(self) -> list[PublishedScorecard]:
         if self._reader is None:

@@ -129,6 +129,17 @@ def next_due(citizen: Citizen, scorecards: Scorecards, horizon: int) -> int | No
     return min(times, default=None)
 
 
+def read_again(citizen: Citizen, scorecards: Scorecards) -> None:
+    """Work out what is not stored of a citizen: the points that its totals came to."""
+    accounts = list(citizen.accounts.values())
+    for account in accounts + (citizen.work.accounts if citizen.work else []):
+        scorecard = scorecards.get(account.key.scorecard, account.version)
+        missing = len(scorecard.characteristics) - len(account.totals)
+        account.totals += [{} for _ in range(missing)]
+        reading = read(scorecard, account.totals, account.period)
+        account.points, account.start_points = reading.points, reading.start_points
+
+
 # ---- grants and shares
 
 
@@ -142,8 +153,7 @@ def grant(
     """Put other grants in force: accounts open and close, and what is stored is read again."""
     differ = sorted(grants) != sorted(citizen.grants)
     citizen.grants, citizen.granted_at = grants, granted_at
-    citizen.as_of = max(citizen.as_of, min(grant.covers_from for grant in grants))
-    effects: list[Effect] = []
+    effects = pass_time(citizen, min(grant.covers_from for grant in grants))
     granted = {grant.scorecard for grant in grants}
     for key in [key for key in citizen.accounts if key.scorecard not in granted]:
         account = citizen.accounts.pop(key)
@@ -177,11 +187,11 @@ def share(citizen: Citizen, shares: Sequence[Share], shared_at: int) -> list[Eff
 # ---- work: the whole ledger, in pieces
 
 
-def stale(citizen: Citizen, scorecards: Scorecards) -> bool:
-    """Say whether another version than the account's is in force, or an account is missing."""
+def stale(citizen: Citizen, as_of: int, scorecards: Scorecards) -> bool:
+    """Say whether another version than an account's is in force at a time, or one is missing."""
     for grant in citizen.grants:
         for shadow in (False, True):
-            scorecard = scorecards.in_force(grant.scorecard, citizen.as_of, shadow)
+            scorecard = scorecards.in_force(grant.scorecard, as_of, shadow)
             account = citizen.accounts.get(AccountKey(grant.scorecard, shadow))
             if (scorecard and scorecard.version) != (account and account.version):
                 return True

@@ -39,7 +39,11 @@ class AccountKey(NamedTuple):
 
 @dataclass(slots=True)
 class Account:
-    """A citizen's totals under one version of a scorecard, and the score last published."""
+    """A citizen's totals under one version of a scorecard, and the score last published.
+
+    The points are those totals read in `period`: they need not be stored, `apply.read_again`
+    works them out.
+    """
 
     key: AccountKey
     version: int

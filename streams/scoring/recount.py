@@ -43,43 +43,41 @@ def recount(
     citizen_id: str, ledger: Ledger, grants: Sequence[Grant], as_of: int, scorecard: Scorecard
 ) -> Recount:
     """Score a citizen's whole ledger under one scorecard, as of a time in ms."""
-    start_of_period = _period_start(citizen_id, as_of, scorecard)
+    now = _period_number(citizen_id, as_of, scorecard)
     facts = [
         (event.kind, entry.fact.occurred_at, content)
         for event, entry in ledger.items()
         if entry.fact is not None and (content := standing(entry)) is not None
     ]
     covered = [
-        (kind, time, content)
+        (kind, now - _period_number(citizen_id, time, scorecard), content)
         for kind, time, content in facts
         if any(
             g.scorecard == scorecard.id and kind in g.kinds and time >= g.covers_from
             for g in grants
         )
     ]
-    contributions = _contributions(citizen_id, covered, as_of, scorecard)
+    contributions = _contributions(covered, scorecard)
     score = sum(contributions.values())
-    earlier = [fact for fact in covered if fact[1] < start_of_period]
-    at_start = sum(_contributions(citizen_id, earlier, as_of, scorecard).values())
+    earlier = [fact for fact in covered if fact[1] > 0]  # all but those of the current period
+    at_start = sum(_contributions(earlier, scorecard).values())
     reached = [t for t in scorecard.tiers if t.start <= max(score, at_start)]
     perks = tuple(p.id for p in scorecard.perks if p.tier in {t.id for t in reached})
     return Recount(score, reached[-1].id, perks, contributions)
 
 
 def _contributions(
-    citizen_id: str, facts: list[tuple[str, int, dict[str, Any]]], as_of: int, scorecard: Scorecard
+    facts: list[tuple[str, int, dict[str, Any]]], scorecard: Scorecard
 ) -> dict[str, int]:
+    """Give the parts of the score that facts make: each is a kind, an age in periods, a content."""
     parts = {"base": scorecard.start}
     for characteristic in scorecard.characteristics:
         total = Fraction(0)
-        for kind, time, content in facts:
+        for kind, age, content in facts:
             if kind == characteristic.reads:
-                age = _period_number(citizen_id, as_of, scorecard) - _period_number(
-                    citizen_id, time, scorecard
-                )
-                total += _amount(characteristic, content, scorecard.currency) * _share(
-                    characteristic, age
-                )
+                amount = _amount(characteristic, content, scorecard.currency)
+                if amount:
+                    total += amount * _share(characteristic, age)
         parts[characteristic.id] = floor(_on_table(characteristic.points, total))
     unclamped = sum(parts.values())
     parts["clamp"] = min(scorecard.high, max(scorecard.low, unclamped)) - unclamped
@@ -89,12 +87,6 @@ def _contributions(
 def _period_number(citizen_id: str, time: int, scorecard: Scorecard) -> int:
     shift = int.from_bytes(sha256(citizen_id.encode("utf-8")).digest()[:8], "big")
     return floor(Fraction(time - shift % scorecard.period_ms, scorecard.period_ms))
-
-
-def _period_start(citizen_id: str, time: int, scorecard: Scorecard) -> int:
-    shift = int.from_bytes(sha256(citizen_id.encode("utf-8")).digest()[:8], "big")
-    number = _period_number(citizen_id, time, scorecard)
-    return number * scorecard.period_ms + shift % scorecard.period_ms
 
 
 def _share(characteristic: Characteristic, age: int) -> Fraction:

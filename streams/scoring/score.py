@@ -50,7 +50,7 @@ def read(
     if before is None or touched is None:
         points = [0] * len(totals)
         start_points = [0] * len(totals)
-        touched = range(len(totals))
+        touched = [place for place, added in enumerate(totals) if added]  # no total, no points
     else:
         points, start_points = before.points.copy(), before.start_points.copy()
     for place in touched:

@@ -103,5 +103,6 @@ def total(added: Mapping[int, int], characteristic: Characteristic, now: int) ->
 def forget(totals: Totals, scorecard: Scorecard, now: int) -> None:
     """Drop the periods that are too old to count: they never will again, as time does not fall."""
     for added, characteristic in zip(totals, scorecard.characteristics, strict=True):
-        for period in [p for p in added if now - p >= characteristic.window]:
-            del added[period]
+        if added and now - min(added) >= characteristic.window:
+            for period in [p for p in added if now - p >= characteristic.window]:
+                del added[period]

@@ -7,7 +7,7 @@ from confluent_kafka import KafkaException
 from confluent_kafka.admin import AdminClient
 
 from streams.errors import BadUsage, Unreachable
-from streams.topics import TOPICS, full_name
+from streams.topics import TOPICS, audience_topic, full_name
 
 
 def check_topics(config: Mapping[str, Any], prefix: str, audiences: tuple[str, ...]) -> int:
@@ -23,8 +23,8 @@ def check_topics(config: Mapping[str, Any], prefix: str, audiences: tuple[str, .
             where=str(config["bootstrap.servers"]),
             next_step="Start one (plainscore broker), or set PLAINSCORE_BROKERS.",
         ) from error
-    wanted = [full_name(each.name, prefix) for each in TOPICS.values()]
-    wanted += [full_name(f"score-changes.{audience}", prefix) for audience in audiences]
+    topics = [*TOPICS.values(), *map(audience_topic, audiences)]
+    wanted = {full_name(each.name, prefix): each.partitioned for each in topics}
     missing = [name for name in wanted if name not in known]
     if missing:
         raise BadUsage(
@@ -33,9 +33,7 @@ def check_topics(config: Mapping[str, Any], prefix: str, audiences: tuple[str, .
             next_step="Create them with: plainscore topics apply",
         )
     counts = {
-        name: len(known[name].partitions)
-        for name, topic in zip(wanted, TOPICS.values(), strict=False)
-        if topic.partitioned
+        name: len(known[name].partitions) for name, partitioned in wanted.items() if partitioned
     }
     if len(set(counts.values())) != 1:
         told = ", ".join(f"{name} {count}" for name, count in sorted(counts.items()))

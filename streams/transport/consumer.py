@@ -41,6 +41,7 @@ class Consumer(base.Consumer):
             plan.gather_seconds,
             on_assigned=self._assigned_in_member,
             on_revoked=self._revoked_in_member,
+            on_failed=self._failed_in_member,
         )
         self._assigned: set[TP] = set()
         self._taking: asyncio.Task[None] | None = None
@@ -55,9 +56,11 @@ class Consumer(base.Consumer):
 
     async def on_stop(self) -> None:
         """Finish the running transaction, and leave the group."""
+        await self._settle()
         await self.lane.leave()
-        self.member.stop()
-        await asyncio.get_running_loop().run_in_executor(None, self.member.join, 10)
+        if self.member.is_alive():
+            self.member.stop()
+            await asyncio.get_running_loop().run_in_executor(None, self.member.join, 10)
 
     async def subscribe(self, topics: Iterable[str]) -> None:
         """Join the group, for all input topics: those that the agents read."""
@@ -75,7 +78,7 @@ class Consumer(base.Consumer):
         pending = self.lane.pending
         if batch is None and pending:
             batch = Batch(self.lane.generation)
-        if batch is None or not self.flow_active or batch.generation != self.lane.generation:
+        if batch is None or not self.flow_active or not self.lane.takes(batch):
             return
         for partition in pending:
             batch.parts.setdefault(partition, [])
@@ -101,19 +104,25 @@ class Consumer(base.Consumer):
         try:
             done.result(LEAVING)
         except Exception as error:  # the group goes on; the commit would be refused
-            log.error("revoke_failed", why=str(error))
+            log.error("revoke_failed", why=repr(error))
+
+    def _failed_in_member(self, error: BaseException) -> None:
+        asyncio.run_coroutine_threadsafe(self._fail(error), self.loop)
 
     async def _assign(self, partitions: set[int], generation: int) -> None:
-        inputs = self.transport.plan.topics
-        self._assigned = {TP(topic, number) for topic in inputs for number in partitions}
-        self.app.on_rebalance_start()
-        self.app.consumer_generation_id = generation
-        await self.on_partitions_assigned(self._assigned, generation)
-        self._take(generation, partitions)
+        try:
+            inputs = self.transport.plan.topics
+            self._assigned = {TP(topic, number) for topic in inputs for number in partitions}
+            self.app.on_rebalance_start()
+            self.app.consumer_generation_id = generation
+            await self.on_partitions_assigned(self._assigned, generation)
+            await self._settle()
+            self._taking = asyncio.ensure_future(self._take(generation, partitions))
+        except Exception as error:
+            await self._fail(error)
 
     async def _revoke(self) -> None:
-        if self._taking is not None:
-            self._taking.cancel()
+        await self._settle()
         await self.lane.leave()
         revoked, self._assigned = self._assigned, set()
         self.app.on_rebalance_start()
@@ -121,36 +130,42 @@ class Consumer(base.Consumer):
 
     def _unclear(self) -> None:
         """Take the way back after a transaction without a clear yes."""
-        self._taking = asyncio.ensure_future(self._again())
+        self._taking = asyncio.ensure_future(self._again(self._taking))
 
-    async def _again(self) -> None:
+    async def _again(self, before: asyncio.Task[None] | None) -> None:
+        if before is not None:
+            await asyncio.wait([before])
         generation = await asyncio.wrap_future(self.member.call(self.member.halt))
-        self._take(generation, {tp.partition for tp in self._assigned}, again=True)
+        await self._take(generation, {tp.partition for tp in self._assigned})
 
-    def _take(self, generation: int, partitions: set[int], again: bool = False) -> None:
-        self._taking = asyncio.ensure_future(self._restore(generation, partitions, again))
+    async def _settle(self) -> None:
+        """End the taking of partitions, if it is under way: they are another's soon."""
+        taking, self._taking = self._taking, None
+        if taking is not None:
+            taking.cancel()
+            await asyncio.wait([taking])
 
-    async def _restore(self, generation: int, partitions: set[int], again: bool) -> None:
+    async def _take(self, generation: int, partitions: set[int]) -> None:
         """Committed offsets first, then the changelogs' ends, then restore; then read on."""
+        member, lane = self.member, self.lane
         try:
-            if again:
-                await self.lane.leave()
-                await self.lane.begin()
-            offsets = await asyncio.wrap_future(self.member.call(self.member.committed))
+            await lane.leave()
+            await lane.begin()
+            offsets = await asyncio.wrap_future(member.call(member.committed))
             held = await self.transport.restore(sorted(partitions))
-            metadata = self.member.metadata
-            await self.lane.take(generation, metadata, held)
             self.app.tables.overlays = {each.number: each.overlay for each in held}
-            member = self.member
-            await asyncio.wrap_future(member.call(lambda: member.read_from(generation, offsets)))
-            self.transport.on_ready(sorted(partitions))
-        except asyncio.CancelledError:
-            raise
-        except PlainscoreError as error:
-            await self.crash(error)
+            await lane.take(generation, member.metadata, held, offsets)
+            reading = member.call(lambda: member.read_from(generation, offsets))
+            if await asyncio.wrap_future(reading):
+                self.transport.on_ready(sorted(partitions))
         except Exception as error:
+            await self._fail(error)
+
+    async def _fail(self, error: BaseException) -> None:
+        """End the worker: what it was doing cannot go on."""
+        if not isinstance(error, PlainscoreError):
             log.error("assignment_failed", why=repr(error))
-            await self.crash(error)
+        await self.crash(error)
 
     def assignment(self) -> set[TP]:
         """Give what the group has assigned."""

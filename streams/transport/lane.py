@@ -8,10 +8,10 @@ the changelogs, then restore to them.
 import asyncio
 import time
 from collections import defaultdict
-from collections.abc import AsyncIterator, Callable, Iterable, Mapping, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, TypeVar
 
 import structlog
 from confluent_kafka import KafkaError, KafkaException, Message, Producer, TopicPartition
@@ -28,6 +28,8 @@ from streams.transport.batch import Batch
 
 log = structlog.get_logger(__name__)
 
+T = TypeVar("T")
+NONE = -1  # a generation without partitions
 Offsets = dict[str, int]  # by table, the next offset of its changelog; -1 until it is known
 
 
@@ -118,8 +120,9 @@ class Lane:
         self._on_unclear = on_unclear
         self._producer: Producer | None = None
         self._running = asyncio.Lock()
+        self._next: dict[tuple[str, int], int] = {}  # what was committed of each input
         self.held: dict[int, Held] = {}
-        self.generation = -1
+        self.generation = NONE
         self.metadata: Any = None
 
     # ---- the transaction
@@ -129,7 +132,7 @@ class Lane:
         """Process a batch in here: all of it counts, or nothing does."""
         async with self._running:
             parts: list[Part] = []
-            if batch.generation != self.generation or self._producer is None:
+            if not self.takes(batch) or self._producer is None:
                 yield parts  # of an assignment that has ended: it will be read again
                 return
             try:
@@ -141,12 +144,14 @@ class Lane:
                 # 2. process into the overlays, never into RocksDB
                 with metrics.commit_phase.labels("process").time():
                     yield parts
-                await self._finish(batch, parts)
+                await _to_the_end(self._finish(batch, parts))
             except KafkaException as error:
                 metrics.transactions.labels("unclear").inc()
                 log.warning("transaction_unclear", why=error.args[0].str())
-                self.drop_generation()
-                self._on_unclear()
+                self._producer = None
+                if self.takes(batch):  # else the partitions are let go anyway
+                    self._on_unclear()
+                self._drop_generation()
 
     async def _finish(self, batch: Batch, parts: list[Part]) -> None:
         producer, run = self._producer, asyncio.get_running_loop().run_in_executor
@@ -159,51 +164,65 @@ class Lane:
                 raise KafkaException(KafkaError(KafkaError._TIMED_OUT, "output was not delivered"))
         # 4. the input's offsets, with the group's metadata: whoever lost a partition fails here
         with metrics.commit_phase.labels("offsets").time():
+            # Also where nothing was read: no offset at all would not be looked at.
+            fence = {("consents", p.number): self._next["consents", p.number] for p in parts}
             places = [
                 TopicPartition(full_name(topic, self._prefix), partition, offset)
-                for (topic, partition), offset in batch.positions.items()
+                for (topic, partition), offset in (fence | batch.positions).items()
             ]
-            if places:
-                await run(None, producer.send_offsets_to_transaction, places, self.metadata, 30)
+            await run(None, producer.send_offsets_to_transaction, places, self.metadata, 30)
         # 5. commit
         with metrics.commit_phase.labels("commit").time():
             await run(None, producer.commit_transaction, 30)
         # 6. one write per partition: its rows, and how far the changelogs are in them
         with metrics.commit_phase.labels("write").time():
             await run(None, _write_stores, parts, offsets)
+        self._next.update(batch.positions)
         _count(batch, parts)
 
     # ---- partitions
 
     async def begin(self) -> None:
-        """Take a producer; an open transaction of the one before it is aborted."""
-        self._producer = None  # librdkafka's must go before another takes its place
-        producer = Producer(self._config)
-        await asyncio.get_running_loop().run_in_executor(None, producer.init_transactions, 60)
-        self._producer = producer
+        """Take a producer if there is none; an open transaction of the one before is aborted."""
+        if self._producer is None:
+            producer = Producer(self._config)
+            await asyncio.get_running_loop().run_in_executor(None, producer.init_transactions, 60)
+            self._producer = producer
 
-    def drop_generation(self) -> None:
+    def _drop_generation(self) -> None:
         """Let no batch that was read until now be processed any more."""
-        self.generation = -1
+        self.generation = NONE
         for held in self.held.values():
             held.forget()
 
-    async def take(self, generation: int, metadata: Any, held: Iterable[Held]) -> None:
-        """Take partitions that are restored."""
+    async def take(
+        self,
+        generation: int,
+        metadata: Any,
+        held: Iterable[Held],
+        offsets: Mapping[tuple[str, int], int],
+    ) -> None:
+        """Take partitions that are restored; offsets: where their inputs go on, by place."""
+        self.held = {each.number: each for each in held}  # at once: from now on they are closed
         async with self._running:
             self.generation, self.metadata = generation, metadata
-            self.held = {each.number: each for each in held}
+            self._next = {place: max(0, offset) for place, offset in offsets.items()}
 
     async def leave(self) -> None:
         """Wait for the end of a transaction that is running, and let all partitions go."""
-        self.generation = -1
+        self.generation = NONE
         async with self._running:
-            self.generation = -1
+            self.generation = NONE
             held, self.held = self.held, {}
             for each in held.values():
-                each.overlay.clear()
-                await asyncio.get_running_loop().run_in_executor(None, each.store.close)
+                each.forget()
                 metrics.drop(each.number)
+            stores = [each.store for each in held.values()]
+            await _to_the_end(asyncio.get_running_loop().run_in_executor(None, _close, stores))
+
+    def takes(self, batch: Batch) -> bool:
+        """Tell whether a batch is of the assignment that holds now."""
+        return batch.generation == self.generation != NONE
 
     async def idle(self) -> None:
         """Wait until no transaction runs."""
@@ -213,7 +232,25 @@ class Lane:
     @property
     def pending(self) -> list[int]:
         """The partitions in which work is left though nothing arrives."""
+        if self.generation == NONE:
+            return []
         return [held.number for held in self.held.values() if held.pending]
+
+
+async def _to_the_end(work: Awaitable[T]) -> T:
+    """Wait for work that must not be left half done, also when the waiting is cancelled."""
+    whole = asyncio.ensure_future(work)
+    try:
+        return await asyncio.shield(whole)
+    except asyncio.CancelledError:
+        await asyncio.wait([whole])
+        whole.exception()  # nobody waits for it any more
+        raise
+
+
+def _close(stores: Iterable[PartitionStore]) -> None:
+    for store in stores:
+        store.close()
 
 
 def _write_changelogs(parts: list[Part]) -> dict[int, Offsets]:

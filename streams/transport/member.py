@@ -6,8 +6,10 @@ while nothing is fetched; then its partitions are paused.
 
 import threading
 import time
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from concurrent.futures import Future
+from contextlib import suppress
+from heapq import merge
 from queue import Empty, SimpleQueue
 from typing import Any, TypeVar
 
@@ -15,7 +17,6 @@ import structlog
 from confluent_kafka import (
     OFFSET_BEGINNING,
     Consumer,
-    IsolationLevel,
     KafkaError,
     KafkaException,
     Message,
@@ -25,7 +26,7 @@ from confluent_kafka.admin import AdminClient, OffsetSpec  # type: ignore[attr-d
 
 from streams import metrics
 from streams.record import Record
-from streams.topics import bare_name, full_name
+from streams.topics import INPUTS, bare_name, full_name
 from streams.transport.batch import Batch
 
 log = structlog.get_logger(__name__)
@@ -43,7 +44,8 @@ class Member(threading.Thread):
     """Fetches batches for the partitions that the group gives it.
 
     `on_assigned(partitions, generation)` is called in this thread and must not block;
-    `on_revoked()` blocks until nobody works on the partitions any more.
+    `on_revoked()` blocks until nobody works on the partitions any more; `on_failed(error)` says
+    what ended the thread before anybody stopped it.
     """
 
     def __init__(
@@ -53,6 +55,7 @@ class Member(threading.Thread):
         gather_seconds: float,
         on_assigned: Callable[[set[int], int], None],
         on_revoked: Callable[[], None],
+        on_failed: Callable[[BaseException], None],
     ) -> None:
         super().__init__(name="member", daemon=True)
         self._consumer = Consumer(dict(config))
@@ -63,10 +66,14 @@ class Member(threading.Thread):
         self._gather_seconds = gather_seconds
         self._on_assigned = on_assigned
         self._on_revoked = on_revoked
+        self._on_failed = on_failed
         self._calls: SimpleQueue[tuple[Callable[[], Any], Future[Any]] | None] = SimpleQueue()
-        self._backlog: list[Message] = []  # fetched, and not of the batch that was being read
-        self._reached: dict[Place, int] = {}  # the next offset of each place
-        self._reading = False  # between `start` and the end of a generation
+        self._ended: BaseException | None = None  # set: no call is served any more
+        self._gate: dict[str, list[Message]] = {topic: [] for topic in GATE}  # fetched, by topic
+        self._others: list[Message] = []  # fetched, of all other topics
+        self._reached: dict[Place, int] = {}  # up to where each place was fetched
+        self._after_last: dict[Place, int] = {}  # one past the last record; markers may follow it
+        self._reading = False  # between `read_from` and the end of a generation
         self._paused = False
         self._noted = 0.0
         self.generation = 0
@@ -78,6 +85,8 @@ class Member(threading.Thread):
         """Have a function called in this thread; it is served within about WAIT."""
         future: Future[T] = Future()
         self._calls.put((function, future))
+        if self._ended is not None:
+            self._refuse(self._ended)
         return future
 
     def stop(self) -> None:
@@ -88,6 +97,17 @@ class Member(threading.Thread):
 
     def run(self) -> None:
         """Serve calls and the group's protocol until stopped."""
+        ended: BaseException = RuntimeError("the worker has left the group")
+        try:
+            self._serve()
+        except BaseException as error:
+            self._on_failed(error)
+            ended = error
+        self._ended = ended
+        self._refuse(ended)
+        self._consumer.close()
+
+    def _serve(self) -> None:
         last = time.monotonic()
         while True:
             try:
@@ -97,7 +117,7 @@ class Member(threading.Thread):
                     self._idle()
                 continue
             if call is None:
-                break
+                return
             function, future = call
             last = time.monotonic()
             if not future.set_running_or_notify_cancel():
@@ -106,7 +126,14 @@ class Member(threading.Thread):
                 future.set_result(function())
             except BaseException as error:  # the caller gets it
                 future.set_exception(error)
-        self._consumer.close()
+
+    def _refuse(self, why: BaseException) -> None:
+        """Answer calls that came too late."""
+        with suppress(Empty):
+            while True:
+                call = self._calls.get_nowait()
+                if call is not None and call[1].set_running_or_notify_cancel():
+                    call[1].set_exception(why)
 
     def subscribe(self, topics: Iterable[str]) -> None:
         """Join the group."""
@@ -125,6 +152,9 @@ class Member(threading.Thread):
         if not partitions:
             return {}
         asked = self._consumer.committed(partitions, timeout=30)
+        for each in asked:
+            if each.error is not None:  # to read from the start for that would turn back the gate
+                raise KafkaException(each.error)
         return {
             self._place(each): each.offset if each.offset >= 0 else OFFSET_BEGINNING
             for each in asked
@@ -134,12 +164,14 @@ class Member(threading.Thread):
         """Begin to read at these offsets; False if the assignment is no longer the same."""
         if generation != self.generation:
             return False
-        for place, offset in offsets.items():
-            if offset != self._reached.get(place):
-                topic, partition = place
+        for (topic, partition), offset in offsets.items():
+            if offset != self._reached.get((topic, partition)):
                 where = TopicPartition(full_name(topic, self._prefix), partition, offset)
                 self._consumer.seek(where)
+            metrics.lag.reached(topic, partition, max(0, offset), 0)
+        self._forget()
         self._reached = dict(offsets)
+        self._after_last = {place: max(0, offset) for place, offset in offsets.items()}
         self._consumer.resume(self._consumer.assignment())
         self._paused, self._reading = False, True
         return True
@@ -148,14 +180,23 @@ class Member(threading.Thread):
         """Stop reading, forget what was fetched, and begin a new generation."""
         self._consumer.pause(self._consumer.assignment())
         self._paused, self._reading = True, False
-        self._backlog.clear()
+        self._forget()
         self._reached.clear()
         self.generation += 1
         return self.generation
 
+    def _forget(self) -> None:
+        """Drop what was fetched and is in no batch yet."""
+        self._others.clear()
+        for messages in self._gate.values():
+            messages.clear()
+
+    # ---- batches
+
     def fetch(self, seconds: float) -> Batch | None:
         """Gather a batch; None if nothing came in time, or if the assignment changed."""
         if not self._reading:
+            self._idle()
             time.sleep(WAIT / 10)
             return None
         if self._paused:
@@ -163,92 +204,137 @@ class Member(threading.Thread):
             self._paused = False
         self._note_ends()
         generation = self.generation
-        batch = Batch(generation)
-        waiting, self._backlog = self._backlog[:MOST_RECORDS], self._backlog[MOST_RECORDS:]
-        for message in waiting:
-            self._take(batch, message)
-        if not waiting:
-            deadline = time.monotonic() + seconds
-            while not self._consume(batch, 1, WAIT if seconds else 0):
-                if time.monotonic() >= deadline or not self._calls.empty():
-                    return batch if batch.positions and batch.parts else None
-        if self.generation == generation and not self._backlog:
-            self._consume(batch, MOST_RECORDS - len(batch), self._gather_seconds)
-        if self.generation == generation and batch.parts:
-            self._read_gate(batch)
-        return batch if self.generation == generation and batch.parts else None
+        deadline = time.monotonic() + seconds
+        while not self._others and not any(self._gate.values()):
+            if self.generation != generation or time.monotonic() > deadline or self._called():
+                return None
+            self._consume(1, WAIT if seconds else 0)
+        if len(self._others) < MOST_RECORDS:
+            self._consume(MOST_RECORDS - len(self._others), self._gather_seconds)
+        topics = self._read_gate()
+        return self._cut(topics) if topics and self.generation == generation else None
 
-    def _read_gate(self, batch: Batch) -> None:
-        """Read consents and shares to the last stable offset, asked for now: after the rest.
+    def _called(self) -> bool:
+        return not self._calls.empty()
 
-        Kafka does not order topics among each other. Who waited for a consent's acknowledgement
-        and then sent events must not lose them.
-        """
-        asked = {
-            TopicPartition(full_name(topic, self._prefix), partition): _LATEST
-            for partition, records in batch.parts.items()
-            if any(record.topic not in GATE for record in records)
-            for topic in GATE
-        }
-        if not asked:
-            return
-        ends: dict[Place, int] = {}
-        while not ends:
-            futures = self._admin.list_offsets(
-                asked, isolation_level=IsolationLevel.READ_COMMITTED, request_timeout=10
-            )
-            try:
-                ends = {self._place(tp): future.result().offset for tp, future in futures.items()}
-            except KafkaException as error:
-                log.warning("broker_asked_again", why=str(error.args[0].str()))
-                self._consumer.poll(0) if self._paused else time.sleep(WAIT)
-                if self.generation != batch.generation:
-                    return
-        behind = [place for place, end in ends.items() if self._reached.get(place, 0) < end]
-        others: list[TopicPartition] = []
-        while behind and self.generation == batch.generation:
-            for message in self._consumer.consume(MOST_RECORDS, WAIT):
-                if message.error() is None and self._bare(message.topic() or "") not in GATE:
-                    self._backlog.append(message)
-                else:
-                    self._take(batch, message)
-            behind = [place for place in behind if self._reached.get(place, 0) < ends[place]]
-            if len(self._backlog) > MOST_RECORDS and not others:  # a long way: hold the others back
-                assigned = self._consumer.assignment()
-                others = [each for each in assigned if self._bare(each.topic) not in GATE]
-                self._consumer.pause(others)
-        if others and self.generation == batch.generation:
-            self._consumer.resume(others)
-
-    def _consume(self, batch: Batch, most: int, seconds: float) -> int:
-        if most <= 0:
-            return 0
+    def _consume(self, most: int, seconds: float) -> None:
+        """Fetch up to so many messages."""
         generation = self.generation
-        messages = self._consumer.consume(most, seconds)
-        if self.generation != generation:
-            return len(messages)  # of partitions that may be another's now
-        for message in messages:
-            self._take(batch, message)
-        return len(batch.parts)
+        for message in self._consumer.consume(most, seconds):
+            if self.generation == generation:  # else they are of partitions that may be another's
+                self._keep(message)
 
-    def _take(self, batch: Batch, message: Message) -> None:
-        error = message.error()
+    def _keep(self, message: Message) -> None:
+        """Keep what was fetched for a batch, and note how far that reaches."""
+        error, partition, offset = message.error(), message.partition(), message.offset()
         topic = self._bare(message.topic() or "")
-        partition, offset = message.partition(), message.offset()
-        if partition is None or offset is None:
-            return
-        if error is not None:
-            if error.code() == KafkaError._PARTITION_EOF:
-                self._reached[topic, partition] = offset
-                if partition in batch.parts:
-                    batch.positions[topic, partition] = offset
-                return
+        if error is not None and error.code() != KafkaError._PARTITION_EOF:
             if error.fatal():
                 raise KafkaException(error)
             log.warning("fetch_failed", topic=topic, why=error.str())
             return
+        assert partition is not None
+        assert offset is not None
+        place = (topic, partition)
+        if not self._reading:
+            self._reached.pop(place, None)  # it is not kept: read_from has to seek
+        elif error is not None:
+            self._reached[place] = offset  # past the marks of transactions' ends, too
+        else:
+            self._gate.get(topic, self._others).append(message)
+            self._reached[place] = self._after_last[place] = offset + 1
+
+    def _read_gate(self) -> tuple[str, ...]:
+        """Read consents, then shares, to the ends that they have now: after the rest was fetched.
+
+        Kafka does not order topics among each other. Who waited for a consent's acknowledgement
+        and then sent events must not lose them. Where an end lies behind an open transaction, it
+        is waited for, since what was acknowledged stands behind it too. Gives the topics of which
+        a batch may be made: where the way is long only those before which nothing is missing, and
+        none if a call must be served first.
+        """
+        generation = self.generation
+        others = {message.partition() for message in self._others}
+        behind = {
+            "consents": others | {message.partition() for message in self._gate["shares"]},
+            "shares": others,
+        }
+        ends = self._ends(behind)
+        held_back: list[TopicPartition] = []
+        topics: tuple[str, ...] = INPUTS
+        for number, topic in enumerate(GATE, 1):
+            while any(self._reached.get(place, 0) < end for place, end in ends[topic].items()):
+                if len(self._gate[topic]) >= MOST_RECORDS:
+                    topics = GATE[:number]
+                    break
+                self._consume(MOST_RECORDS, WAIT)
+                if self.generation != generation or self._called():
+                    topics = ()
+                    break
+                if not held_back and len(self._others) > MOST_RECORDS:
+                    held_back = [
+                        each
+                        for each in self._consumer.assignment()
+                        if self._bare(each.topic) not in GATE
+                    ]
+                    self._consumer.pause(held_back)
+            else:
+                continue
+            break
+        if held_back and self.generation == generation:
+            self._consumer.resume(held_back)
+        return topics
+
+    def _ends(
+        self, partitions: Mapping[str, Collection[int | None]]
+    ) -> dict[str, dict[Place, int]]:
+        """Ask where topics end now, by topic; it is asked until the broker answers."""
+        generation = self.generation
+        asked = {
+            TopicPartition(full_name(topic, self._prefix), partition): _LATEST
+            for topic, numbers in partitions.items()
+            for partition in numbers
+            if partition is not None
+        }
+        ends: dict[str, dict[Place, int]] = {topic: {} for topic in partitions}
+        while asked:
+            try:
+                for where, future in self._admin.list_offsets(asked, request_timeout=10).items():
+                    topic, partition = self._place(where)
+                    ends[topic][topic, partition] = future.result().offset
+                break
+            except KafkaException as error:
+                log.warning("broker_asked_again", why=error.args[0].str())
+                self._consume(MOST_RECORDS, WAIT)
+                if self.generation != generation:
+                    break
+        return ends
+
+    def _cut(self, topics: Collection[str]) -> Batch:
+        """Make a batch of what was fetched of these topics.
+
+        Consents and shares come first, by Kafka's time where the log itself does not order them:
+        a share that was sent before a withdrawal must not outlive it.
+        """
+        batch = Batch(self.generation)
+        gate = [self._gate[topic] for topic in GATE if topic in topics]
+        for message in merge(*gate, key=lambda message: message.timestamp()[1]):
+            self._take(batch, message)
+        for messages in gate:
+            messages.clear()
+        if len(topics) > len(GATE):
+            for message in self._others[:MOST_RECORDS]:
+                self._take(batch, message)
+            del self._others[:MOST_RECORDS]
+        return batch
+
+    def _take(self, batch: Batch, message: Message) -> None:
+        topic, partition, offset = message.topic(), message.partition(), message.offset()
+        assert topic is not None
+        assert partition is not None
+        assert offset is not None
         record = Record(
-            topic,
+            self._bare(topic),
             partition,
             offset,
             message.timestamp()[1],
@@ -257,17 +343,19 @@ class Member(threading.Thread):
             tuple(message.headers() or ()),  # type: ignore[arg-type]
         )
         batch.parts.setdefault(partition, []).append(record)
-        batch.positions[topic, partition] = self._reached[topic, partition] = offset + 1
+        batch.positions[record.topic, partition] = offset + 1
 
     def _note_ends(self) -> None:
         """Tell the metrics how far the input reaches, as librdkafka has last heard."""
         if time.monotonic() - self._noted < IDLE:
             return
         self._noted = time.monotonic()
-        for topic, partition in self._reached:
-            place = TopicPartition(full_name(topic, self._prefix), partition)
-            _, end = self._consumer.get_watermark_offsets(place, cached=True)
-            if end >= 0:
+        for place, reached in self._reached.items():
+            topic, partition = place
+            where = TopicPartition(full_name(topic, self._prefix), partition)
+            _, end = self._consumer.get_watermark_offsets(where, cached=True)
+            if end >= 0:  # what lies between the last record and the end is no record
+                end = self._after_last[place] if reached >= end else end
                 metrics.lag.end(topic, partition, end)
 
     def _idle(self) -> None:
@@ -276,8 +364,8 @@ class Member(threading.Thread):
             self._consumer.pause(self._consumer.assignment())
             self._paused = True
         message = self._consumer.poll(0)
-        if message is not None and message.error() is None:  # fetched before the pause
-            self._backlog.append(message)
+        if message is not None:
+            self._keep(message)
 
     # ---- the group's protocol
 
@@ -289,14 +377,14 @@ class Member(threading.Thread):
         consumer.assign(partitions)
         consumer.pause(partitions)
         self._paused, self._reading = True, False
-        self._backlog.clear()
+        self._forget()
         self._reached = offsets
         self.generation += 1
         self._on_assigned({each.partition for each in partitions}, self.generation)
 
     def _revoked(self, _consumer: Consumer, _partitions: list[TopicPartition]) -> None:
         self._reading = False
-        self._backlog.clear()
+        self._forget()
         self._reached.clear()
         self.generation += 1
         self._on_revoked()

@@ -6,7 +6,14 @@ from collections.abc import Mapping
 from typing import Any
 
 import structlog
-from confluent_kafka import OFFSET_BEGINNING, Consumer, KafkaException, Message, TopicPartition
+from confluent_kafka import (
+    OFFSET_BEGINNING,
+    Consumer,
+    KafkaError,
+    KafkaException,
+    Message,
+    TopicPartition,
+)
 
 from streams import metrics
 from streams.codec import Undecodable, decode
@@ -33,9 +40,11 @@ class Follower:
                 **config,
                 "group.id": "plainscore-scorecards",  # librdkafka wants one; nobody joins it
                 "enable.auto.commit": False,
+                "enable.partition.eof": True,
                 "isolation.level": "read_committed",
             }
         )
+        self._at_end = False
         self._stopped = threading.Event()
         self._thread = threading.Thread(target=self._follow, name="scorecards", daemon=True)
 
@@ -43,9 +52,8 @@ class Follower:
         """Read to the end, and begin to follow."""
         deadline = time.monotonic() + PATIENCE
         try:
-            _, end = self._consumer.get_watermark_offsets(self._place, timeout=PATIENCE)
             self._consumer.assign([self._place])
-            while self._consumer.position([self._place])[0].offset < end:
+            while not self._at_end:
                 self._take(self._consumer.poll(0.1))
                 if time.monotonic() > deadline:
                     raise Unreachable(
@@ -73,7 +81,12 @@ class Follower:
 
     def _take(self, message: Message | None) -> None:
         """Hold what a record publishes. A page that is refused here never stops a worker."""
-        if message is None or message.error() is not None or message.value() is None:
+        if message is None:
+            return
+        error = message.error()
+        if error is not None and error.code() == KafkaError._PARTITION_EOF:
+            self._at_end = True
+        if error is not None or message.value() is None:
             return
         try:
             values = decode(TOPIC, message.value())

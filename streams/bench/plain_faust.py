@@ -1,0 +1,164 @@
+"""Plain Faust: its own driver, an agent and two Tables, one event at a time; the core scores.
+
+Run as `python -m streams.bench.plain_faust BROKERS PREFIX FOLDER CONSENTS EVENTS`. It says `ready`
+after so many consents and `done` after so many events, and ends at SIGTERM.
+"""
+
+import asyncio
+import signal
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import faust
+
+from streams.bench.load import PARTITIONS
+from streams.codec import decode, encode, pack
+from streams.kinds import kinds
+from streams.published import Published
+from streams.scorecards import example, read
+from streams.scoring.apply import apply_entry, grant, pass_time, settle
+from streams.scoring.change import Change
+from streams.scoring.citizen import Cause, Citizen, covers
+from streams.scoring.ledger import EMPTY, Entry, Fact, canonical, content_of, merge
+from streams.state import read_citizen, read_entry, read_grants, write_citizen, write_entry
+from streams.topics import full_name
+
+KIND = "purchases"
+PICK = content_of(kinds()[KIND])
+STORE = "memory://"  # measured against rocksdb:// with rocksdict: faster
+
+
+def make_app(brokers: str, prefix: str, folder: Path, consents: int, events: int) -> faust.App:
+    """Make the app, with the settings that make it fastest without a promise given up."""
+    app = faust.App(
+        prefix + "faust",
+        broker=f"kafka://{brokers}",
+        store=STORE,
+        datadir=str(folder),
+        topic_partitions=PARTITIONS,
+        topic_replication_factor=1,
+        topic_disable_leader=True,
+        web_enabled=False,
+        stream_wait_empty=False,
+        stream_buffer_maxsize=16_384,
+        producer_linger_ms=5,
+    )
+    # Bytes in and out: our codec makes them, and Faust's own would only add to the work.
+    raw: dict[str, Any] = {"key_type": bytes, "value_type": bytes}
+    consented = app.topic(full_name("consents", prefix), **raw)
+    bought = app.topic(full_name(KIND, prefix), **raw)
+    changes = app.topic(full_name("score-changes", prefix), **raw)
+    citizens = app.Table("citizens", partitions=PARTITIONS, **raw)
+    ledger = app.Table("ledger", partitions=PARTITIONS, **raw)
+    published = Published()
+    published.add(read(example("everyday")))
+
+    @app.agent(consented)
+    async def begin(stream: Any) -> None:
+        seen = 0
+        async for event in stream.events():
+            citizen, effects = _consent(event.value, event.message.timestamp, published)
+            citizens[event.key] = write_citizen(citizen)
+            for change in effects:
+                await changes.send(key=event.key, value=_encoded(citizen, change))
+            seen += 1
+            if seen == consents:
+                await _say(app, "ready")
+
+    @app.agent(bought)
+    async def score(stream: Any) -> None:
+        seen = 0
+        async for value in stream:
+            values = decode(KIND, value)
+            key = values["citizen_id"].encode()
+            row = citizens.get(key)
+            if row is not None:
+                citizen = read_citizen(values["citizen_id"], row)
+                for change in _score(citizen, values, ledger, published):
+                    await changes.send(key=key, value=_encoded(citizen, change))
+                citizens[key] = write_citizen(citizen)
+            seen += 1
+            if seen == events:
+                await _say(app, "done")
+
+    return app
+
+
+def _consent(value: bytes, sent: float, published: Published) -> tuple[Citizen, list[Change]]:
+    values = decode("consents", value)
+    citizen = Citizen(values["citizen_id"], int(sent * 1000), 0, (), values["occurred_at"])
+    cause = Cause("consents", citizen.id)
+    grants = read_grants(values["grants"])
+    effects = grant(citizen, grants, citizen.granted_at, cause, published)
+    return citizen, [each for each in effects if isinstance(each, Change)]
+
+
+def _score(
+    citizen: Citizen, values: Mapping[str, Any], ledger: Any, published: Published
+) -> list[Change]:
+    """Merge a purchase into its entry in the Table, and give what that changes."""
+    occurred_at, touched = values["occurred_at"], None
+    if not covers(citizen.grants, KIND, occurred_at):
+        return []
+    content = PICK(values)
+    part = Entry(Fact(occurred_at, canonical(content)))
+    key = pack(citizen.id, citizen.since, KIND, values["source"], values["event_id"])
+    stored = ledger.get(key)
+    before = EMPTY if stored is None else read_entry(stored)
+    after = part if before is EMPTY else merge(before, part)
+    effects = pass_time(citizen, occurred_at)
+    if after != before:
+        fresh = content if before is EMPTY else None
+        touched = apply_entry(citizen, key, KIND, before, after, published, fresh)
+        ledger[key] = write_entry(after)
+    effects += settle(citizen, Cause(KIND, values["event_id"]), published, touched)
+    return [each for each in effects if isinstance(each, Change)]
+
+
+def _encoded(citizen: Citizen, change: Change) -> bytes:
+    return encode(
+        "score-changes",
+        {
+            "change_id": "",
+            "citizen_id": citizen.id,
+            "scorecard": change.account.scorecard,
+            "version": change.version,
+            "since": citizen.since,
+            "sequence": change.sequence,
+            "as_of": change.as_of,
+            "previous_score": change.previous_score,
+            "score": change.score,
+            "previous_tier": change.previous_tier,
+            "tier": change.tier,
+            "cause": change.cause._asdict(),
+            "contributions": [
+                {"characteristic": name, "previous_points": before, "points": now}
+                for name, before, now in change.contributions
+            ],
+            "reasons": change.reasons,
+        },
+    )
+
+
+async def _say(app: faust.App, word: str) -> None:
+    """Say how far it is, once all that was sent until now is delivered."""
+    await app.producer.flush()
+    sys.stdout.write(word + "\n")
+    sys.stdout.flush()
+
+
+async def run(brokers: str, prefix: str, folder: str, consents: str, events: str) -> None:
+    """Run the app until SIGTERM or until it crashes."""
+    stop = asyncio.Event()
+    asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, stop.set)
+    app = make_app(brokers, prefix, Path(folder), int(consents), int(events))
+    app.finalize()
+    await app.start()
+    await stop.wait()
+    await app.stop()
+
+
+if __name__ == "__main__":
+    asyncio.run(run(*sys.argv[1:]))

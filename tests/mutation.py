@@ -1,0 +1,456 @@
+"""Break the project on purpose, one place at a time, and see which test notices.
+
+`python -m tests.mutation` tries every break below; with words it tries those whose name holds one
+of them. Exit code 1 if any break goes unnoticed. A break that does not find its text exactly once
+stops everything: the code has moved, and the break must move with it.
+"""
+
+import os
+import re
+import shutil
+import subprocess
+import sys
+import tempfile
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+
+ROOT = Path(__file__).parents[1]
+TESTS = ("test_properties.py", "test_ledger.py", "test_oracle.py", "test_stories.py")
+LONGEST = 300  # seconds for one break; a break that makes a loop endless is noticed by it
+LEDGER, APPLY, CHANGE = "scoring/ledger.py", "scoring/apply.py", "scoring/change.py"
+SCORE, TOTALS, PROCESS, STATE = "scoring/score.py", "scoring/totals.py", "process.py", "state.py"
+
+
+@dataclass(frozen=True)
+class Break:
+    """One text in a file under streams/, and what to write in its place."""
+
+    name: str
+    file: str
+    text: str
+    instead: str
+
+
+BREAKS = (
+    Break(
+        "merge: the earlier fact wins",
+        LEDGER,
+        "return a if a.occurred_at > b.occurred_at else b",
+        "return a if a.occurred_at < b.occurred_at else b",
+    ),
+    Break(
+        "merge: the fact that came last wins",
+        LEDGER,
+        "return a if a.occurred_at > b.occurred_at else b",
+        "return b",
+    ),
+    Break(
+        "conflict: the larger content wins",
+        LEDGER,
+        "return a if a.content <= b.content else b",
+        "return a if a.content >= b.content else b",
+    ),
+    Break(
+        "conflict: the first content stands",
+        LEDGER,
+        "return a if a.content <= b.content else b",
+        "return a",
+    ),
+    Break(
+        "conflict: defaults are part of the content",
+        LEDGER,
+        "if value is not None and value != default:",
+        "if value is not None:",
+    ),
+    Break(
+        "merge: the latest open of a dispute stands",
+        LEDGER,
+        "    return min(a, b)\n",
+        "    return max(a, b)\n",
+    ),
+    Break(
+        "dispute: nothing lapses",
+        LEDGER,
+        "decided is not None and decided <= opened + DECISION_DAYS * DAY",
+        "decided is not None",
+    ),
+    Break(
+        "dispute: lapses a millisecond early",
+        LEDGER,
+        "decided <= opened + DECISION_DAYS * DAY",
+        "decided < opened + DECISION_DAYS * DAY",
+    ),
+    Break(
+        "dispute: withdraw undoes an uphold",
+        LEDGER,
+        "if in_time and (withdrawn is None or decided <= withdrawn):",
+        "if in_time and withdrawn is None:",
+    ),
+    Break(
+        "dispute: a rejection settles nothing",
+        LEDGER,
+        "or s.opened_at <= last)",
+        "or True)",
+    ),
+    Break(
+        "dispute: a later fact shakes it off",
+        LEDGER,
+        "reach = entry.fact.occurred_at - DAY",
+        "reach = entry.fact.occurred_at",
+    ),
+    Break(
+        "dispute: an open one takes nothing out",
+        LEDGER,
+        'return "open" if withdrawn is None else "withdrawn"',
+        'return "withdrawn"',
+    ),
+    Break(
+        "correction: the smallest stands",
+        LEDGER,
+        "_union(a.corrections, b.corrections, max)",
+        "_union(a.corrections, b.corrections, min)",
+    ),
+    Break(
+        "correction: a retraction is ignored",
+        LEDGER,
+        'if changes.pop("action") == "retract":',
+        'if changes.pop("action") == "nothing":',
+    ),
+    Break(
+        "horizon: ignored on arrival",
+        PROCESS,
+        "if time < citizen.as_of - self.options.horizon:",
+        "if False:",
+    ),
+    Break(
+        "horizon: a day short on arrival",
+        PROCESS,
+        "if time < citizen.as_of - self.options.horizon:",
+        "if time < citizen.as_of - self.options.horizon + 86_400_000:",
+    ),
+    Break(
+        "horizon: a millisecond short on arrival",
+        PROCESS,
+        "if time < citizen.as_of - self.options.horizon:",
+        "if time <= citizen.as_of - self.options.horizon:",
+    ),
+    Break(
+        "horizon: what leaves takes its whole entry along",
+        LEDGER,
+        "{key: step for key, step in entry.disputes.items() if wanted(key[1])}",
+        "{key: step for key, step in entry.disputes.items() if False}",
+    ),
+    Break(
+        "horizon: a day short for what is stored",
+        APPLY,
+        "time >= citizen.as_of - horizon and",
+        "time >= citizen.as_of - horizon + 86_400_000 and",
+    ),
+    Break(
+        "horizon: nothing ever leaves",
+        PROCESS,
+        "past = oldest is not None and oldest < citizen.as_of - self.options.horizon",
+        "past = False",
+    ),
+    Break(
+        "ageing: a period too fast",
+        TOTALS,
+        'return window if ageing == "flat" else window - age',
+        'return window if ageing == "flat" else window - age - 1',
+    ),
+    Break(
+        "ageing: flat as if linear",
+        TOTALS,
+        'return window if ageing == "flat" else window - age',
+        "return window - age",
+    ),
+    Break(
+        "ageing: a window a period too long",
+        TOTALS,
+        "if not 0 <= age < window:",
+        "if not 0 <= age <= window:",
+    ),
+    Break(
+        "ageing: the citizen's offset is ignored",
+        TOTALS,
+        "return (time - offset) // period_ms",
+        "return time // period_ms",
+    ),
+    Break(
+        "ageing: nobody is looked at when a period turns",
+        APPLY,
+        "        if any(account.totals):\n",
+        "        if False:\n",
+    ),
+    Break(
+        "rounding: toward zero",
+        SCORE,
+        "return y0 + (whole - x0 * n) * (y1 - y0) // ((x1 - x0) * n)",
+        "return y0 + int((whole - x0 * n) * (y1 - y0) / ((x1 - x0) * n))",
+    ),
+    Break(
+        "score: the range does not hold",
+        SCORE,
+        "return min(max(scorecard.start + sum(points), scorecard.low), scorecard.high)",
+        "return scorecard.start + sum(points)",
+    ),
+    Break(
+        "gate: covers_from is ignored",
+        "scoring/citizen.py",
+        "            and time >= grant.covers_from\n",
+        "",
+    ),
+    Break(
+        "gate: a millisecond late",
+        "scoring/citizen.py",
+        "and time >= grant.covers_from",
+        "and time > grant.covers_from",
+    ),
+    Break(
+        "gate: the kind is ignored",
+        "scoring/citizen.py",
+        "            kind in grant.kinds\n            and time",
+        "            time",
+    ),
+    Break(
+        "gate: any scorecard's grant will do",
+        "scoring/citizen.py",
+        "and (scorecard is None or grant.scorecard == scorecard)",
+        "and (scorecard is None or bool(grant.scorecard))",
+    ),
+    Break(
+        "gate: disputes and corrections need no grant",
+        PROCESS,
+        "        if not covers(citizen.grants, kind, time):\n",
+        "        if kind == given.record.topic and not covers(citizen.grants, kind, time):\n",
+    ),
+    Break(
+        "narrowing keeps what no grant covers",
+        APPLY,
+        "time >= citizen.as_of - horizon and covers(citizen.grants, kind, time)",
+        "time >= citizen.as_of - horizon",
+    ),
+    Break(
+        "narrowing re-scores nothing",
+        APPLY,
+        "differ = sorted(grants) != sorted(citizen.grants)",
+        "differ = not citizen.grants",
+    ),
+    Break(
+        "as_of: disputes and corrections move it",
+        PROCESS,
+        "time if content is not None else 0)",
+        'given.values["occurred_at"])',
+    ),
+    Break(
+        "as_of: falls with a late event",
+        APPLY,
+        "    citizen.as_of = max(citizen.as_of, to)\n",
+        "    citizen.as_of = to or citizen.as_of\n",
+    ),
+    Break(
+        "as_of: ticks do not move it",
+        PROCESS,
+        "pass_time(citizen, max(to, self.partition.tick or 0))",
+        "pass_time(citizen, to)",
+    ),
+    Break(
+        "as_of: a late tick takes the partition back",
+        PROCESS,
+        "if partition.tick is None or time > partition.tick:",
+        "if True:",
+    ),
+    Break(
+        "as_of: outlives a withdrawal",
+        PROCESS,
+        "        self.known[citizen.id] = None\n",
+        "",
+    ),
+    Break(
+        "tier: the start of the period is ignored",
+        SCORE,
+        "scorecard.tier_of(max(score, clamp(scorecard, start_points)))",
+        "scorecard.tier_of(score)",
+    ),
+    Break(
+        "tier: a rise waits for the next period",
+        SCORE,
+        "scorecard.tier_of(max(score, clamp(scorecard, start_points)))",
+        "scorecard.tier_of(clamp(scorecard, start_points))",
+    ),
+    Break(
+        "tier: begins a point above `from`",
+        "scoring/scorecard.py",
+        "if tier.start > score:",
+        "if tier.start >= score:",
+    ),
+    Break(
+        "change: written although nothing differs",
+        CHANGE,
+        "        and account.points == reading.points\n",
+        "        and account.points is reading.points\n",
+    ),
+    Break(
+        "change: not written when only contributions differ",
+        CHANGE,
+        "        and account.points == reading.points\n",
+        "        and account.score == reading.score\n",
+    ),
+    Break(
+        "change: not written when only the tier differs",
+        CHANGE,
+        "        and account.tier == reading.tier\n",
+        "",
+    ),
+    Break(
+        "change: not written when only the version differs",
+        CHANGE,
+        "        and account.version == scorecard.version\n",
+        "",
+    ),
+    Break(
+        "change: a gap in the sequence",
+        CHANGE,
+        "account.sequence += 1",
+        "account.sequence += 1 + (account.score > 600)",
+    ),
+    Break(
+        "change: the sequence begins again with an account",
+        APPLY,
+        "account.sequence = citizen.sequences.pop(account.key, 0)",
+        "account.sequence = 0",
+    ),
+    Break(
+        "change: smallest reasons first",
+        SCORE,
+        "-abs(now - before) or -abs(now)",
+        "abs(now - before) or abs(now)",
+    ),
+    Break(
+        "totals: a duplicate counts twice",
+        PROCESS,
+        "            if after != before:\n",
+        "            if True:\n                before = before._replace(fact=None)\n",
+    ),
+    Break(
+        "totals: what a fact displaces stays",
+        APPLY,
+        "        for sign, entry, content in contents:\n",
+        "        for sign, entry, content in contents[1:]:\n",
+    ),
+    Break(
+        "version: the first stays in force",
+        "published.py",
+        "place = bisect_right(times, as_of) - 1",
+        "place = 0",
+    ),
+    Break(
+        "version: in force a millisecond late",
+        "published.py",
+        "place = bisect_right(times, as_of) - 1",
+        "place = bisect_right(times, as_of - 1) - 1",
+    ),
+    Break(
+        "pieces: the work starts over each time",
+        PROCESS,
+        "citizen.work.cursor or None, limit)",
+        "None, limit)",
+    ),
+    Break(
+        "pieces: entries behind the cursor are missed",
+        APPLY,
+        "    elif key <= work.cursor:\n",
+        "    elif key > work.cursor:\n",
+    ),
+    Break(
+        "pieces: a restart forgets the work",
+        STATE,
+        '            work["oldest"],\n        ),\n',
+        '            work["oldest"],\n        )\n        and None,\n',
+    ),
+    Break(
+        "restart: nobody is due",
+        STATE,
+        'due: int | None = decode_state("citizen", value)["due"]\n    return due',
+        "return None",
+    ),
+    Break(
+        "erasure: the ledger stays",
+        PROCESS,
+        "        for row, _ in rows:\n            self.ledger.delete(row)\n",
+        "",
+    ),
+    Break(
+        "erasure: the latest scores stay",
+        PROCESS,
+        "effects: list[Effect] = [Closed(key.scorecard) for key in visible]",
+        "effects: list[Effect] = []",
+    ),
+    Break(
+        "shares: an audience is not told that one has run out",
+        APPLY,
+        "effects += (ended(share, key.scorecard) for key in citizen.accounts if not key.shadow)",
+        "pass",
+    ),
+)
+
+
+def check(breaks: Sequence[Break]) -> None:
+    """Refuse a break whose text isn't there exactly once."""
+    for each in breaks:
+        found = (ROOT / "streams" / each.file).read_text().count(each.text)
+        if found != 1:
+            sys.exit(f"{each.name}: its text stands {found} times in streams/{each.file}, not once")
+
+
+def attempt(tried: Break | None) -> str | None:
+    """Run the tests on a copy with one break; give the first that fails, None if all pass."""
+    with tempfile.TemporaryDirectory() as folder:
+        for name in ("streams", "schemas", "tests", "pyproject.toml"):
+            source, copy = ROOT / name, Path(folder, name)
+            if source.is_dir():
+                shutil.copytree(source, copy, ignore=shutil.ignore_patterns("__pycache__"))
+            else:
+                shutil.copy(source, copy)
+        if tried is not None:
+            file = Path(folder, "streams", tried.file)
+            file.write_text(file.read_text().replace(tried.text, tried.instead))
+        tests = [f"tests/{name}" for name in TESTS if Path(folder, "tests", name).exists()]
+        try:
+            done = subprocess.run(
+                [sys.executable, "-m", "pytest", "-x", "-p", "no:cacheprovider", *tests],
+                cwd=folder,
+                env={**os.environ, "HYPOTHESIS_PROFILE": "mutation", "PYTHONPATH": folder},
+                capture_output=True,
+                text=True,
+                timeout=LONGEST,
+                check=False,
+            )
+        except subprocess.TimeoutExpired:
+            return "no end"
+    if done.returncode == 0:
+        return None
+    failed = re.search(r"^(?:FAILED|ERROR) tests/(\S+)", done.stdout, re.MULTILINE)
+    return failed.group(1) if failed else done.stdout[-300:] + done.stderr[-300:]
+
+
+def main(words: list[str]) -> int:
+    """Try the breaks, two at a time, and print a row for each."""
+    chosen = [b for b in BREAKS if not words or any(word in b.name for word in words)]
+    check(BREAKS)
+    if (failed := attempt(None)) is not None:
+        sys.exit(f"The tests fail with nothing broken: {failed}")
+    survivors = 0
+    print("| what is broken | first test that fails |\n|---|---|")
+    with ThreadPoolExecutor(2) as pool:
+        for tried, failed in zip(chosen, pool.map(attempt, chosen), strict=True):
+            survivors += failed is None
+            print(f"| {tried.name} | {failed or '**none**'} |", flush=True)
+    print(f"\n{len(chosen)} breaks, {survivors} unnoticed")
+    return 1 if survivors else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
