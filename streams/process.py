@@ -309,14 +309,14 @@ class _Batch:
         if record.key == HEARTBEAT or self.left_behind(record):
             self.count(record, "passed")
             return
+        if _size(record) > LARGEST:
+            self.enormous(given)
+            return
         if record.topic == "ticks":
             if given.refusal is None:
                 self.tick(given)
             else:
                 self.refuse(given, names, *given.refusal)
-            return
-        if _size(record) > LARGEST:
-            self.enormous(given)
             return
         if names and self.find(names[0]) is None:  # whoever is known here is in the right place
             right = partition_of(names[0], self.options.partitions)

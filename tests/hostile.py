@@ -74,6 +74,8 @@ class Attack:
             values = {"occurred_at": self.now - self.random.randrange(40 * DAY)}
             return Sent(topic, place, self.now, None, encode(topic, values))
         citizen = self.citizen()
+        if topic == "consents" and citizen in STRANGERS:
+            citizen = self.random.choice(CONSENTING)
         values = {"citizen_id": citizen, **_VALUES[topic](self)}
         place = partition_of(citizen, self.partitions) if citizen else 0
         return Sent(topic, place, self.now, citizen.encode(), encode(topic, values))
