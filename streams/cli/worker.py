@@ -3,7 +3,7 @@
 import asyncio
 import signal
 from functools import partial
-from typing import Any
+from typing import Any, NoReturn
 
 import structlog
 
@@ -22,6 +22,7 @@ def worker() -> None:
     from streams.transport.check import check_topics
     from streams.transport.scorecards import Follower
 
+    signal.signal(signal.SIGTERM, _leave)  # until the loop takes it over
     given = settings.load()
     logs.configure(given.log_level, as_json=given.log_json)
     readiness, pulse = Readiness("restored", "reading"), Pulse()
@@ -31,6 +32,10 @@ def worker() -> None:
         with Follower(given.librdkafka, given.prefix, given.horizon_days) as published:
             make = partial(make_app, given, partitions, published, readiness)
             asyncio.run(_run(make, pulse))
+
+
+def _leave(*_: object) -> NoReturn:
+    raise SystemExit(0)
 
 
 async def _run(make: Any, pulse: Any) -> None:
