@@ -42,6 +42,7 @@ def demo(
     from streams.demo.telling import tell
     from streams.embedded import KAFKA, Broker
 
+    began = show.now()
     signal.signal(signal.SIGTERM, signal.default_int_handler)  # so that all is cleaned up
     bought = _of_file(file) if file else purchases.cdnow()
     whose = f"of {file}" if file else "of the CD shop CDNOW, 1997 and 1998: real ones"
@@ -58,7 +59,7 @@ def demo(
         acts.set_up(broker.bootstrap)
         outsider = running.enter_context(Outsider(broker.bootstrap))
         worker = running.enter_context(Worker(broker.bootstrap, acts.PARTITIONS, folder))
-        played = acts.Demo(broker.bootstrap, bought, show.now(), outsider, worker)
+        played = acts.Demo(broker.bootstrap, bought, began, outsider, worker)
         played.flow()
         played.recount()
         played.scores()
@@ -81,7 +82,7 @@ def _keep(broker: "Broker", worker: "Worker", citizen: str) -> None:
     head(f"Running on {broker.bootstrap} until Ctrl-C. Try in another terminal:")
     tell(f"{command} explain {citizen}")
     tell(f"{command} what-if {citizen} --add '{event}'")
-    tell(f"{command} watch --citizen {citizen}")
+    tell(f"{command} export {citizen}")
     with suppress(KeyboardInterrupt):
         while not broker.ended():
             worker.done("ticks")  # raises if it has gone

@@ -1,10 +1,9 @@
 """The acts of the demo, in order; each tells what it shows."""
 
-import time
 from collections import Counter
 
 from streams import scorecards
-from streams.cli.show import brief
+from streams.cli.show import brief, now
 from streams.client import Publisher, Reader, admin
 from streams.codec import decode
 from streams.demo import chosen
@@ -41,25 +40,24 @@ class Demo:
     """What the acts share: the broker, the worker, and an outsider who sees the topics."""
 
     def __init__(
-        self, brokers: str, bought: Purchases, now: int, outsider: Outsider, worker: Worker
+        self, brokers: str, bought: Purchases, began: int, outsider: Outsider, worker: Worker
     ) -> None:
         self.told_about = ""  # a citizen, once one was chosen
         self._brokers = brokers
         self._bought = bought
-        self._now = now
-        self._end = bought.end(now)  # as of when all is read, in ms
+        self._began = began  # when the demo began, in ms
+        self._end = bought.end(began)  # as of when all is read, in ms
         self._outsider = outsider
         self._seen = outsider.records
         self._worker = worker
         self._recounted = Recounted(outsider.records)
         self._latest = Latest(outsider.records)
-        self._started = time.monotonic()
 
     # ---- publish, score, kill
 
     def flow(self) -> None:
         """Publish everything, kill the worker half way, and let time pass to the end."""
-        with Flow(self._brokers, self._bought, self._now) as flow:
+        with Flow(self._brokers, self._bought, self._began) as flow:
             total, killed = len(flow.events), False
             patience = Patience("The worker does not go on")
             with bars(published=total, scored=total) as show:
@@ -229,7 +227,7 @@ class Demo:
         tell(
             f"{len(wanted):,} scores of {citizens:,} citizens (one has withdrawn), "
             f"{self._outsider.count('score-changes'):,} changes, in "
-            f"{time.monotonic() - self._started:.0f} s."
+            f"{(now() - self._began) / 1000:.0f} s."
         )
         if broken:
             tell(f"The changes of these scores have gaps or repeats: {_listed(broken)}")
