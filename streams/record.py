@@ -1,6 +1,7 @@
 """One record as it stood in a topic."""
 
-from typing import NamedTuple
+from operator import methodcaller
+from typing import Any, NamedTuple
 
 
 class Record(NamedTuple):
@@ -13,3 +14,20 @@ class Record(NamedTuple):
     key: bytes | None
     value: bytes | None
     headers: tuple[tuple[str, bytes | None], ...] = ()
+
+
+# Called from C, where Python checks what a function returns: a call in Python's own code, once it
+# runs hot, does not, and would go on with a list that has a hole in it.
+_headers = methodcaller("headers")
+
+
+def headers_of(message: Any) -> tuple[tuple[str, bytes | None], ...]:
+    """Give the headers of librdkafka's message; none if a name among them is not UTF-8.
+
+    Kafka takes any bytes as a name, and confluent-kafka returns an error together with a result for
+    such ones: a worker that let it through would crash on the same record for ever.
+    """
+    try:
+        return tuple(_headers(message) or ())
+    except (SystemError, UnicodeDecodeError):
+        return ()

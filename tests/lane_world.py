@@ -31,7 +31,7 @@ from streams.client import Publisher, admin
 from streams.codec import decode, encode, unpack
 from streams.kinds import kinds
 from streams.process import HEARTBEAT
-from streams.record import Record
+from streams.record import Record, headers_of
 from streams.scoring import ledger
 from streams.scoring.citizen import covers
 from streams.scoring.ledger import DAY, Entry
@@ -313,7 +313,7 @@ class Outsider:
                 message.timestamp()[1],
                 message.key(),
                 message.value(),
-                tuple(message.headers() or ()),
+                headers_of(message),
             )
         )
 

@@ -1,19 +1,32 @@
 """Whatever is published, a worker goes on, and every record is accounted for."""
 
-from collections import Counter
-from collections.abc import Iterable, Sequence
+import os
+import shutil
+import subprocess
+import time
+import urllib.request
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Mapping, Sequence
+from itertools import product
+from pathlib import Path
+from typing import Any
 
 import pytest
+from confluent_kafka import KafkaError, Message, Producer
+from prometheus_client.parser import text_string_to_metric_families
 
 from streams import dead_letters, process
-from streams.codec import encode
+from streams.codec import decode, encode, unpack
 from streams.dead_letters import DeadLetter
+from streams.embedded import Broker
 from streams.process import ANSWERS, HEARTBEAT, MOVED, RECEIPT
 from streams.record import Record
-from streams.scoring.ledger import DAY
-from streams.scoring.recount import recount
-from streams.topics import INPUTS, partition_of
+from streams.scoring.ledger import DAY, Entry
+from streams.scoring.recount import EventRef, recount
+from streams.state import read_citizen, read_entry
+from streams.topics import INPUTS, TOPICS, partition_of
 from tests.hostile import CONSENTING, STRANGERS, Attack, Sent
+from tests.lane_world import PARTITIONS, Worker, World, wait_for
 from tests.memory import NOW, Lane, published
 
 Counts = Counter[tuple[str, str, str]]
@@ -221,15 +234,12 @@ HOME = partition_of("c-1", 4)
 AWAY = (HOME + 1) % 4
 
 
-@pytest.mark.parametrize("topic", INPUTS)
 @pytest.mark.parametrize("key", [b"\0partition", b"\0erase", b"\0", b"\0\0", b"k" * 70_000])
-@pytest.mark.parametrize("partition", range(4))
-def test_no_key_reaches_the_rows_of_the_worker_itself(
-    lane: Attacked, topic: str, key: bytes, partition: int
-) -> None:
+def test_no_key_reaches_the_rows_of_the_worker_itself(lane: Attacked, key: bytes) -> None:
     """Nor one that no citizen can have, whatever its length."""
-    for value in (b"{}", None, encode("fines", fine(citizen=key.decode()[:20]))):
-        lane.run([send(lane, topic, None, key=key, value=value, partition=partition)])
+    values = (b"{}", None, encode("fines", fine(citizen=key.decode()[:20])))
+    for topic, value, place in product(INPUTS, values, range(4)):
+        lane.run([send(lane, topic, None, key=key, value=value, partition=place)])
     lane.account_for()
     assert all(len(name) < 300 for known in lane.known for name in known)
 
@@ -258,29 +268,22 @@ def test_what_says_it_was_moved_and_was_not_keeps_nobodys_bytes(lane: Attacked) 
     lane.account_for()
 
 
-@pytest.mark.parametrize("topic", INPUTS)
-@pytest.mark.parametrize("partition", [HOME, AWAY])
 @pytest.mark.parametrize("part", ["key", "value", "headers"])
-def test_nothing_is_written_that_a_broker_would_not_take(
-    lane: Attacked, topic: str, partition: int, part: str
-) -> None:
+def test_nothing_is_written_that_a_broker_would_not_take(lane: Attacked, part: str) -> None:
     """It would be refused for ever, and nothing behind it would be read. What is in force stays."""
     much = b"c-1" * 700_000
-    given = {
-        "key": b"c-1",
-        "value": b"",
-        "headers": [(ANSWERS, much), (RECEIPT, much), ("h", much)],
-    }
-    if part != "headers":
-        given |= {part: much, "headers": []}
-    lane.run([send(lane, topic, None, partition=partition, **given)])
+    given: dict[str, Any] = {"key": b"c-1", "value": b"", part: much}
+    given["headers"] = [(ANSWERS, much), (RECEIPT, much), ("h", much)] if part == "headers" else []
+    for topic, place in product(INPUTS, (HOME, AWAY)):
+        lane.run([send(lane, topic, None, partition=place, **given)])
     for record in lane.out:
         own = sum(4 * len(name) + len(value or b"") for name, value in record.headers)
         assert len(record.key or b"") + len(record.value or b"") + own < 1_010_000
     assert lane.citizen("c-1") is not None
-    if part == "value" and topic in ("consents", "shares") and partition == HOME:
-        last = [r for r in lane.out if r.topic == topic and r.key == b"c-1"][-1]
-        assert (last.value is None) == (topic == "shares")
+    last = {(r.topic, r.key): r.value for r in lane.out if r.partition == HOME}
+    if part != "key":
+        assert last["consents", b"c-1"] is not None
+        assert last["shares", b"c-1"] is None
     lane.account_for()
 
 
@@ -394,3 +397,127 @@ def test_scores_by_tier_are_counted_through_grants_that_come_and_go(lane: Attack
     start.run([send(start, "consents", None, key=b"c-1")])
     tiers.update(start.outcome.tiers)
     assert not any(tiers.values())
+
+
+# ---- on a real Kafka
+
+NUMBER = int(os.environ.get("PLAINSCORE_HOSTILE", "20000"))
+# A header's name need not be UTF-8; librdkafka's Python cannot send such a one, kcat can.
+KCAT = ["kcat", "-P", "-H", b"\xff\xfe=x", "-k", b"citizen-1", "-X", "message.timeout.ms=20000"]
+
+
+class Sender:
+    """Sends an attack, and notes where each record came to stand."""
+
+    def __init__(self, world: World) -> None:
+        self.prefix = world.prefix
+        self.places: set[Place] = set()
+        self._producer = Producer(
+            {"bootstrap.servers": world.brokers, "message.max.bytes": 4_000_000, "linger.ms": 5}
+        )
+
+    def send(self, records: Iterable[Sent]) -> None:
+        for each in records:
+            compacted = TOPICS[each.topic].cleanup == "compact"
+            while True:
+                try:
+                    self._producer.produce(
+                        self.prefix + each.topic,
+                        each.value,
+                        # such a topic takes nothing without a key
+                        each.key or (b"" if compacted else None),
+                        each.partition,
+                        timestamp=each.timestamp,
+                        headers=list(each.headers),
+                        on_delivery=self._noted,
+                    )
+                    break
+                except BufferError:
+                    self._producer.poll(0.1)
+            self._producer.poll(0)
+        assert self._producer.flush(60) == 0
+
+    def _noted(self, error: KafkaError | None, message: Message) -> None:
+        topic, partition, offset = message.topic(), message.partition(), message.offset()
+        assert error is None, error
+        if topic is not None and partition is not None and offset is not None:
+            self.places.add((topic.removeprefix(self.prefix), partition, offset))
+
+
+def counted(worker: Worker) -> Counts:
+    """What the worker tells Prometheus of the records that it read."""
+    url = worker.events("metrics_served")[0]["url"]
+    with urllib.request.urlopen(f"{url}/metrics", timeout=10) as answer:
+        families = text_string_to_metric_families(answer.read().decode())
+    return Counter(
+        {
+            (sample.labels["topic"], sample.labels["outcome"], sample.labels["reason"]): int(
+                sample.value
+            )
+            for family in families
+            for sample in family.samples
+            if sample.name == "plainscore_events_total"
+        }
+    )
+
+
+@pytest.mark.kafka
+@pytest.mark.timeout(900)
+def test_a_worker_goes_on_and_every_record_is_accounted_for(
+    broker: Broker, prefix: str, tmp_path: Path
+) -> None:
+    """Counted outside of it: from its metrics, the dead letters, and what the attack sent."""
+    with World(broker.bootstrap, prefix, tmp_path) as world:
+        worker = world.worker().wait_ready()
+        sender = Sender(world)
+        attack = Attack(7, PARTITIONS, int(time.time() * 1000))
+        sender.send(attack.consents())
+        world.wait_done()
+        sender.send(attack.records(NUMBER))
+        assert len(sender.places) == NUMBER + len(CONSENTING)
+        if shutil.which("kcat"):
+            command = [*KCAT, "-b", world.brokers, "-t", f"{prefix}fines", "-p", "1"]
+            sender.places.add(("fines", 1, world.outsider.ends(["fines"])["fines", 1]))
+            subprocess.run(command, input=b"hello\n", check=True, timeout=60)
+        world.wait_done(600)
+        good = encode("fines", fine("last", "citizen-1", occurred_at=attack.now))
+        place = partition_of("citizen-1", PARTITIONS)
+        sender.send([Sent("fines", place, attack.now, b"citizen-1", good)])
+        seen = world.wait_done()
+        total = sum(len(seen[topic]) for topic in INPUTS)
+        wait_for(lambda: counted(worker).total() >= total, 30, "all is counted")
+        inputs = [record for topic in INPUTS for record in seen[topic]]
+        letters = [dead_letters.read(record) for record in seen["dead-letters"]]
+        account_for(sender.places, inputs, counted(worker), letters, PARTITIONS)
+        assert worker.count("plainscore_transactions_total", end="unclear") == 0
+        worker.stop()
+        assert scores_differing(seen, world) == []
+
+
+def scores_differing(seen: Mapping[str, list[Record]], world: World) -> list[Any]:
+    """Latest scores that are not what `recount` makes of the changelogs."""
+    ledgers: dict[str, dict[EventRef, Entry]] = defaultdict(dict)
+    for key, value in latest(seen["ledger-changelog"]).items():
+        owner, _, kind, source, event_id = (part.decode("utf-8", "replace") for part in unpack(key))
+        ledgers[owner][EventRef(kind, source, event_id)] = read_entry(value)
+    expected = {}
+    for key, value in latest(seen["citizens-changelog"]).items():
+        if not key.startswith(b"\0"):
+            citizen = read_citizen(key.decode(), value)
+            for account in citizen.accounts.values():
+                card = world.cards[account.key.scorecard]
+                again = recount(
+                    citizen.id, ledgers[citizen.id], citizen.grants, citizen.as_of, card
+                )
+                expected[citizen.id, card.id] = (again.score, again.tier)
+    found = {}
+    for value in latest(seen["scores"]).values():
+        score = decode("scores", value)
+        found[score["citizen_id"], score["scorecard"]] = (score["score"], score["tier"])
+    assert found
+    return [key for key in expected | found if expected.get(key) != found.get(key)]
+
+
+def latest(records: Iterable[Record]) -> dict[bytes, bytes]:
+    last = {record.key: record.value for record in records if record.key is not None}
+    return {key: value for key, value in last.items() if value is not None}

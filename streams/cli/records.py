@@ -5,10 +5,10 @@ from collections.abc import Iterator, Mapping
 from types import TracebackType
 from typing import Self
 
-from confluent_kafka import OFFSET_BEGINNING, Consumer, KafkaException, Message, TopicPartition
+from confluent_kafka import OFFSET_BEGINNING, Consumer, KafkaException, TopicPartition
 
 from streams.client.connection import ANSWER_WITHIN, Connection
-from streams.record import Record
+from streams.record import Record, headers_of
 from streams.settings import Settings
 from streams.topics import full_name, murmur2
 
@@ -81,7 +81,7 @@ class Records:
                         message.timestamp()[1],
                         message.key(),
                         message.value(),
-                        _headers(message),
+                        headers_of(message),
                     )
                     if offset == end - 1:
                         return
@@ -131,11 +131,3 @@ class Records:
 def place_of(key: bytes, partitions: int) -> int:
     """The partition of a key, as Kafka's Java client places it."""
     return (murmur2(key) & 0x7FFF_FFFF) % partitions
-
-
-def _headers(message: Message) -> tuple[tuple[str, bytes | None], ...]:
-    found = message.headers() or []
-    pairs = found.items() if isinstance(found, dict) else found
-    return tuple(
-        (name, value.encode() if isinstance(value, str) else value) for name, value in pairs
-    )

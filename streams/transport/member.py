@@ -25,7 +25,7 @@ from confluent_kafka import (
 from confluent_kafka.admin import AdminClient, OffsetSpec  # type: ignore[attr-defined]
 
 from streams import metrics
-from streams.record import Record
+from streams.record import Record, headers_of
 from streams.topics import INPUTS, bare_name, full_name
 from streams.transport.batch import Batch
 
@@ -346,7 +346,7 @@ class Member(threading.Thread):
             message.timestamp()[1],
             message.key(),
             message.value(),
-            tuple(message.headers() or ()),  # type: ignore[arg-type]
+            headers_of(message),
         )
         batch.parts.setdefault(partition, []).append(record)
         batch.positions[record.topic, partition] = offset + 1
