@@ -375,7 +375,9 @@ def expected(history: list[Phase]) -> dict[str, Expected]:
             if grants is None:
                 here.pop(citizen, None)
                 continue
-            given = tuple(Grant(g["scorecard"], tuple(g["kinds"]), g["covers_from"]) for g in grants)
+            given = tuple(
+                Grant(g["scorecard"], tuple(g["kinds"]), g["covers_from"]) for g in grants
+            )
             earliest = min(grant.covers_from for grant in given)
             found = here.setdefault(citizen, Expected(given, earliest))
             found.grants, found.as_of = given, max(found.as_of, earliest)

@@ -360,8 +360,10 @@ class _Telling:
             if key[1] in ("dropped", "forwarded")
         }
         if dropped != dict(self.told_dropped):
-            raise Differs(f"{name}: dropped or forwarded: {dropped}, and this was told last: "
-                          f"{dict(self.told_dropped)}")
+            raise Differs(
+                f"{name}: dropped or forwarded: {dropped}, and this was told last: "
+                f"{dict(self.told_dropped)}"
+            )
         for topic in ("score-changes", "score-changes.shadow"):
             read_so_far = self.unread.get(topic, 0)
             if read_so_far and read_so_far < len(self.produced(topic)):
@@ -374,7 +376,9 @@ class _Telling:
                 raise Differs(f"{name}: {citizen_id} has no score by {scorecard}")
             published = (latest["score"], latest["tier"], tuple(latest["perks"]))
             if published != scratch[:3]:
-                raise Differs(f"{name}: {citizen_id}: {published} by {scorecard}, recount {scratch}")
+                raise Differs(
+                    f"{name}: {citizen_id}: {published} by {scorecard}, recount {scratch}"
+                )
 
     def check_changes(self) -> None:
         """Every change carries points that add up, and follows the one before it."""
@@ -408,8 +412,16 @@ class _Telling:
 
     # ---- records
 
-    def make(self, words: Words, row: Row, topic: str, values: dict[str, Any] | None,
-             citizen_id: str, sent: int, headers: list[tuple[str, bytes | None]]) -> list[Record]:
+    def make(
+        self,
+        words: Words,
+        row: Row,
+        topic: str,
+        values: dict[str, Any] | None,
+        citizen_id: str,
+        sent: int,
+        headers: list[tuple[str, bytes | None]],
+    ) -> list[Record]:
         """Make the record, marked as the row says."""
         key: bytes | None = citizen_id.encode()
         damage: list[tuple[str, ...]] = []
@@ -794,17 +806,13 @@ class _Telling:
             if record.key == citizen_id.encode() and any(n == ANSWERS for n, _ in record.headers)
         ]
         self.check(words, "times written", len(answers), number)
-        self.check(
-            words, "the last word", "standing" if answers[-1].value else "withdrawn", last
-        )
+        self.check(words, "the last word", "standing" if answers[-1].value else "withdrawn", last)
         if last == "standing":
             citizen = self.lane.citizen(citizen_id)
             values = decode(topic, answers[-1].value)
             assert citizen is not None
             if topic == "consents":
-                held = [
-                    {**grant._asdict(), "kinds": list(grant.kinds)} for grant in citizen.grants
-                ]
+                held = [{**grant._asdict(), "kinds": list(grant.kinds)} for grant in citizen.grants]
                 self.check(words, "what stands", values["grants"], held)
 
 
@@ -901,7 +909,16 @@ def altered(story: Story) -> list[tuple[str, Story]]:
             rows[place] = Row(row.line, True, False, words, ())
             told_as = f"line {row.line}: {word} as {other}"
             found.append(
-                (told_as, Story(story.name, story.title, story.covers, story.scorecards,
-                                story.partitions, tuple(rows)))
+                (
+                    told_as,
+                    Story(
+                        story.name,
+                        story.title,
+                        story.covers,
+                        story.scorecards,
+                        story.partitions,
+                        tuple(rows),
+                    ),
+                )
             )
     return found

@@ -233,9 +233,7 @@ def live(totals: Any, scorecard: Scorecard, citizen_id: str, as_of: int) -> list
     ]
 
 
-def naive_totals(
-    wanted: Expected, citizen_id: str, scorecard: Scorecard
-) -> list[dict[int, int]]:
+def naive_totals(wanted: Expected, citizen_id: str, scorecard: Scorecard) -> list[dict[int, int]]:
     offset = offset_of(citizen_id, scorecard.period_ms)
     totals: list[dict[int, int]] = [defaultdict(int) for _ in scorecard.characteristics]
     for event, (time, content) in wanted.standing().items():
