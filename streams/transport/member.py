@@ -60,7 +60,8 @@ class Member(threading.Thread):
     ) -> None:
         super().__init__(name="member", daemon=True)
         self._consumer = Consumer(dict(config))
-        self._admin = AdminClient(dict(admin_config))
+        self._admin_config = dict(admin_config)
+        self._admin = AdminClient(self._admin_config)
         self._prefix = prefix
         self._gather_seconds = gather_seconds
         self._on_assigned = on_assigned
@@ -305,7 +306,9 @@ class Member(threading.Thread):
                 break
             except KafkaException as error:
                 log.warning("broker_asked_again", why=error.args[0].str())
-                self._consume(MOST_RECORDS, WAIT)
+                # This client would go on to name the leaders of before a broker's restart.
+                self._admin = AdminClient(self._admin_config)
+                self._consume(MOST_RECORDS, IDLE)
                 if self.generation != generation:
                     break
         return ends

@@ -1,0 +1,127 @@
+"""Delivery while workers and brokers are killed, stopped and started at random moments."""
+
+import os
+import shutil
+import signal
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from random import Random
+
+import pytest
+
+from streams.embedded import Broker
+from tests.lane_world import History, World, check, wait_for
+
+pytestmark = pytest.mark.faults
+
+SEED = int(os.environ.get("PLAINSCORE_SEED") or time.time())
+
+
+@pytest.fixture
+def world(broker: Broker, prefix: str, tmp_path: Path) -> Iterator[World]:
+    with World(broker.bootstrap, prefix, tmp_path) as world:
+        yield world
+
+
+class Run:
+    """A history that goes on while workers come and go, in ten pieces."""
+
+    def __init__(self, world: World, seed: int, citizens: int = 200, events: int = 4_000) -> None:
+        print(f"PLAINSCORE_SEED={SEED}")  # shown if the test fails
+        self.world = world
+        self.random = Random(SEED + seed)
+        self.history = History(SEED + seed, citizens, events)
+        world.send(self.history.consents() + self.history.shares())
+        self._pieces = [self.history.happenings()]
+
+    def send(self, part: float) -> None:
+        """Send so much of what is left, in several steps."""
+        left = self._pieces.pop()
+        cut = int(len(left) * part)
+        now, later = left[:cut], left[cut:]
+        for start in range(0, cut, 100):
+            self.world.send(now[start : start + 100])
+        self._pieces.append(later)
+
+    def check(self) -> None:
+        """Send the rest, and compare what came of it all with the recount."""
+        self.send(1)
+        check(self.world, self.world.wait_done())
+
+
+def test_killed_five_times_at_random_moments(world: World) -> None:
+    run = Run(world, 1)
+    for left in range(5, 0, -1):
+        worker = world.worker().wait_ready()
+        run.send(1 / (left + 1))
+        time.sleep(run.random.uniform(0, 1))
+        worker.kill()
+    world.worker()
+    run.check()
+
+
+def test_state_deleted_in_mid_run(world: World) -> None:
+    run = Run(world, 2)
+    worker = world.worker().wait_ready()
+    run.send(1 / 2)
+    wait_for(lambda: worker.count("plainscore_events_total", outcome="scored"), 30, "it scores")
+    time.sleep(run.random.uniform(0, 1))
+    worker.kill()
+    shutil.rmtree(worker.state)
+    restored = world.worker()
+    run.check()
+    assert restored.count("plainscore_restore_records_total") > 0
+
+
+def test_a_second_worker_joins_and_leaves_in_mid_run(world: World) -> None:
+    run = Run(world, 3)
+    world.worker("a").wait_ready()
+    run.send(1 / 3)
+    second = world.worker("b").wait_ready()
+    run.send(1 / 2)
+    wait_for(lambda: second.count("plainscore_events_total", outcome="scored"), 30, "both score")
+    second.stop()
+    run.check()
+
+
+def test_workers_come_and_go_while_partitions_are_being_taken(world: World) -> None:
+    run = Run(world, 4)
+    first = world.worker("a").wait_ready()
+    run.send(1 / 2)
+    others = []
+    for name in ("b", "c", "b"):
+        time.sleep(run.random.uniform(0, 1))
+        others.append(world.worker(name))
+        if len(others) == 2:
+            others[0].kill()
+    run.send(1 / 2)
+    wait_for(lambda: others[1].events("metrics_served"), 30, "it can be stopped")
+    others[1].stop()
+    run.check()
+    assert not first.ended()
+
+
+def test_a_worker_that_slept_through_its_own_burial_commits_nothing_more(world: World) -> None:
+    run = Run(world, 5)
+    sleeper = world.worker("a").wait_ready()
+    run.send(1 / 3)
+    sleeper.process.send_signal(signal.SIGSTOP)
+    world.worker("b").wait_ready()
+    run.send(1 / 2)
+    wait_for(lambda: not world.left(), 60, "the other one has done its work")
+    sleeper.process.send_signal(signal.SIGCONT)
+    run.check()
+    assert not sleeper.ended()
+
+
+def test_a_worker_outlives_its_broker(prefix: str, tmp_path: Path) -> None:
+    with Broker() as broker, World(broker.bootstrap, prefix, tmp_path) as world:
+        run = Run(world, 6)
+        worker = world.worker().wait_ready()
+        run.send(1 / 2)
+        broker.kill_node(0)
+        time.sleep(run.random.uniform(0, 15))
+        broker.start_node(0)
+        run.check()
+        assert not worker.ended()
