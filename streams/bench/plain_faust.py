@@ -5,6 +5,7 @@ after so many consents and `done` after so many events, and ends at SIGTERM.
 """
 
 import asyncio
+import logging
 import signal
 import sys
 from collections.abc import Mapping
@@ -46,10 +47,11 @@ def make_app(brokers: str, prefix: str, folder: Path, consents: int, events: int
         producer_linger_ms=5,
     )
     # Bytes in and out: our codec makes them, and Faust's own would only add to the work.
-    raw: dict[str, Any] = {"key_type": bytes, "value_type": bytes}
-    consented = app.topic(full_name("consents", prefix), **raw)
-    bought = app.topic(full_name(KIND, prefix), **raw)
-    changes = app.topic(full_name("score-changes", prefix), **raw)
+    raw: dict[str, Any] = {"key_type": bytes, "value_type": bytes}  # a Table's are raw then
+    plain = {**raw, "key_serializer": "raw", "value_serializer": "raw"}
+    consented = app.topic(full_name("consents", prefix), **plain)
+    bought = app.topic(full_name(KIND, prefix), **plain)
+    changes = app.topic(full_name("score-changes", prefix), **plain)
     citizens = app.Table("citizens", partitions=PARTITIONS, **raw)
     ledger = app.Table("ledger", partitions=PARTITIONS, **raw)
     published = Published()
@@ -154,6 +156,7 @@ async def run(brokers: str, prefix: str, folder: str, consents: str, events: str
     stop = asyncio.Event()
     asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, stop.set)
     app = make_app(brokers, prefix, Path(folder), int(consents), int(events))
+    logging.basicConfig(level=logging.WARNING)
     app.finalize()
     await app.start()
     await stop.wait()
