@@ -82,6 +82,8 @@ class Process:
             self._process.wait(STOP_SECONDS)
         except subprocess.TimeoutExpired:
             raise self._failed(f"took over {STOP_SECONDS:.0f} s to stop") from None
+        if self._process.returncode:
+            raise self._failed(f"ended with exit code {self._process.returncode}")
 
     def _failed(self, what: str) -> PlainscoreError:
         lines = self._output.read_text(errors="replace").strip().splitlines()
