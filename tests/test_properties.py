@@ -406,3 +406,28 @@ def test_nothing_is_left_of_who_withdraws(history, way):
         assert erased["scorecards"] == len(visible)
         assert erased["shares"] == (len(citizen.shares) if citizen else 0)
     assert not any(view.rows for view in sent.ledger)
+
+
+def test_an_entry_behind_the_cursor_is_not_forgotten_by_the_next_narrowing():
+    """It came while a narrowing had read rows and had kept none of them."""
+
+    def narrowed_to(kind: str, turn: int) -> Record:
+        grant = {"scorecard": "alpha", "kinds": [kind], "covers_from": histories.START}
+        return consent(sent, "anna-x", [grant], turn)
+
+    def event(kind: str, event_id: str, **fields: Any) -> Record:
+        named = {"citizen_id": "anna-x", "event_id": event_id, "source": "s"}
+        money = {"amount_minor": 1, "currency": "USD", "occurred_at": histories.START}
+        return record(sent, Sent(kind, {**named, **money, **fields}, histories.NOW))
+
+    sent = lane()
+    sent.run([narrowed_to("purchases", 0)])
+    sent.run([event("purchases", each, category="food", quantity=1) for each in ("e1", "e2")])
+    with pieces(1, 1):
+        sent.run([narrowed_to("payments", 1)], until_done=False)  # reads and erases one purchase
+        bill = event("payments", "e1", obligation="rent", due_on=19_740, paid_on=None)
+        sent.run([bill], until_done=False)  # its key is before those of purchases
+        sent.run([])
+    assert len(sent.ledger_of("anna-x")) == 1
+    sent.run([narrowed_to("fines", 2)])
+    assert not sent.ledger_of("anna-x")

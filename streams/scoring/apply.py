@@ -55,8 +55,8 @@ def apply_entry(
         accounts = work.accounts
     else:
         return {}  # the work will come to this entry
-    if work is not None and work.oldest is not None:
-        work.oldest = min(work.oldest, oldest)
+    if work is not None:
+        work.oldest = oldest if work.oldest is None else min(work.oldest, oldest)
     contents = (
         (-1, before, None if before is EMPTY else standing(before)),
         (+1, after, standing(after) if fresh is None else fresh),
