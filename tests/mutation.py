@@ -386,8 +386,8 @@ BREAKS = (
     Break(
         "erasure: the latest scores stay",
         PROCESS,
-        "effects: list[Effect] = [Closed(key.scorecard) for key in visible]",
-        "effects: list[Effect] = []",
+        "Closed(key.scorecard, citizen.accounts[key].tier) for key in visible",
+        "Closed(key.scorecard, citizen.accounts[key].tier) for key in visible[:0]",
     ),
     Break(
         "shares: an audience is not told that one has run out",
