@@ -9,6 +9,7 @@ import typer
 from rich.table import Table
 
 from streams.cli import show
+from streams.cli.broker import fetching
 from streams.errors import BadUsage
 
 NAMES = {
@@ -48,10 +49,11 @@ def bench(
     measured: dict[str, list[Run]] = {way: [] for way in WAYS}
     with (
         tempfile.TemporaryDirectory(prefix="plainscore-bench-") as folder,
-        show.waiting("Starting a broker"),
-        Broker() as broker,
+        fetching() as progress,
+        Broker(on_progress=progress) as running,
+        show.waiting("Measuring: leave this machine alone"),
     ):
-        started = Bench(broker.bootstrap, make(events, citizens), Path(folder))
+        started = Bench(running.bootstrap, make(events, citizens), Path(folder))
         started.run("raw")  # not counted: a broker is slow at first
         for number in range(1, runs + 1):
             for way in WAYS:
