@@ -1,6 +1,7 @@
 """`plainscore bench`: how fast a worker is, beside a raw loop and plain Faust."""
 
 import json
+import signal
 import tempfile
 from pathlib import Path
 from typing import Annotated, Any
@@ -46,6 +47,7 @@ def bench(
     from streams.bench.measure import WAYS, Bench, Run, summary
     from streams.embedded import Broker
 
+    signal.signal(signal.SIGTERM, signal.default_int_handler)  # so that all is cleaned up
     measured: dict[str, list[Run]] = {way: [] for way in WAYS}
     with (
         tempfile.TemporaryDirectory(prefix="plainscore-bench-") as folder,
