@@ -13,13 +13,14 @@ from pathlib import Path
 from typing import Any
 
 import faust
+from mode import CrashingSupervisor
 
 from streams.bench.load import PARTITIONS
 from streams.codec import decode, encode, pack
 from streams.kinds import kinds
 from streams.published import Published
 from streams.scorecards import example, read
-from streams.scoring.apply import apply_entry, grant, pass_time, settle
+from streams.scoring.apply import apply_entry, grant, pass_time, read_again, settle
 from streams.scoring.change import Change
 from streams.scoring.citizen import Cause, Citizen, covers
 from streams.scoring.ledger import EMPTY, Entry, Fact, canonical, content_of, merge
@@ -45,6 +46,7 @@ def make_app(brokers: str, prefix: str, folder: Path, consents: int, events: int
         stream_wait_empty=False,
         stream_buffer_maxsize=4_096,
         producer_linger_ms=5,
+        agent_supervisor=CrashingSupervisor,
     )
     # Bytes in and out: our codec makes them, and Faust's own would only add to the work.
     raw: dict[str, Any] = {"key_type": bytes, "value_type": bytes}  # a Table's are raw then
@@ -54,8 +56,13 @@ def make_app(brokers: str, prefix: str, folder: Path, consents: int, events: int
     changes = app.topic(full_name("score-changes", prefix), **plain)
     citizens = app.Table("citizens", partitions=PARTITIONS, **raw)
     ledger = app.Table("ledger", partitions=PARTITIONS, **raw)
+    known: dict[str, Citizen] = {}  # as the rows stand in the Table, so that none is read twice
     published = Published()
     published.add(read(example("everyday")))
+
+    @app.on_partitions_revoked.connect
+    async def forget(*_: Any, **__: Any) -> None:
+        known.clear()
 
     @app.agent(consented)
     async def begin(stream: Any) -> None:
@@ -74,10 +81,13 @@ def make_app(brokers: str, prefix: str, folder: Path, consents: int, events: int
         seen = 0
         async for value in stream:
             values = decode(KIND, value)
-            key = values["citizen_id"].encode()
-            row = citizens.get(key)
-            if row is not None:
-                citizen = read_citizen(values["citizen_id"], row)
+            name = values["citizen_id"]
+            key = name.encode()
+            citizen = known.get(name)
+            if citizen is None and (row := citizens.get(key)) is not None:
+                citizen = known[name] = read_citizen(name, row)
+                read_again(citizen, published)
+            if citizen is not None:
                 for change in _score(citizen, values, ledger, published):
                     await changes.send(key=key, value=_encoded(citizen, change))
                 citizens[key] = write_citizen(citizen)
@@ -161,8 +171,14 @@ async def run(brokers: str, prefix: str, folder: str, consents: str, events: str
     logging.basicConfig(level=logging.WARNING)
     app.finalize()
     await app.start()
-    await stop.wait()
+    waits = [asyncio.ensure_future(each.wait()) for each in (stop, app._crashed)]
+    await asyncio.wait(waits, return_when=asyncio.FIRST_COMPLETED)
+    for each in waits:
+        each.cancel()
+    crashed = app.crash_reason
     await app.stop()
+    if crashed is not None:
+        raise crashed
 
 
 if __name__ == "__main__":
