@@ -10,7 +10,7 @@ import pytest
 from streams.embedded import Broker
 
 # Set where every part is installed on purpose: a part that is missing then fails its tests.
-STRICT = os.environ.get("PLAINSCORE_CI") == "1"
+STRICT = os.environ.get("NOTHING_MISSING") == "1"
 
 
 @pytest.fixture(scope="session")
@@ -43,7 +43,7 @@ def pytest_make_collect_report(
 
 
 def _counted(report: Any) -> Any:
-    """The report, failed if it was a skip that PLAINSCORE_CI forbids; an xfail is none."""
+    """The report, failed if it was a skip that NOTHING_MISSING forbids; an xfail is none."""
     if STRICT and report.skipped and not hasattr(report, "wasxfail"):
         report.outcome = "failed"
         report.longrepr = f"a skip counts as a failure here: {report.longrepr[2]}"
