@@ -174,7 +174,11 @@ def test_topics_are_planned_created_and_mended(brokers: str) -> None:
     for answer in client.incremental_alter_configs([changed]).values():
         answer.result()
     differs = Difference(f"{prefix}fines", "segment.ms", "777", "86400000")
-    assert admin.plan(brokers, prefix=prefix, partitions=3) == [differs]
+    deadline = time.monotonic() + 20  # Kafka answers before every broker knows
+    while not (found := admin.plan(brokers, prefix=prefix, partitions=3)):
+        assert time.monotonic() < deadline
+        time.sleep(0.05)
+    assert found == [differs]
     assert admin.apply(brokers, prefix=prefix, partitions=3) == [differs]
     assert admin.plan(brokers, prefix=prefix, partitions=3) == []
 
