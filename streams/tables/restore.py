@@ -18,6 +18,7 @@ from confluent_kafka import (
 )
 
 from streams.errors import PlainscoreError, Unreachable
+from streams.process import HEARTBEAT
 from streams.tables.counted import Counted
 from streams.tables.overlay import due_key
 from streams.tables.partition import (
@@ -31,7 +32,6 @@ from streams.topics import DAY, full_name
 
 BATCH = 5_000  # records written at once
 NOT_OWNED_FOR = 7 * DAY  # then a folder is deleted
-HEARTBEAT = b"\x00"
 
 DueOf = Callable[[bytes, bytes], int | None]
 OnProgress = Callable[[int, int], None]  # records read, records still to read
