@@ -7,15 +7,17 @@ string, bytes, enum, array, record, and a union of null and one of these. A logi
 is made of: times are int ms, dates int days.
 """
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from functools import lru_cache
 from typing import Any
 
 from streams.schemas import Schema, named
 
 Read = Callable[[bytes, int], dict[str, Any]]
-Write = Callable[[Mapping[str, Any]], bytes]
+Values = Mapping[str, Any] | tuple[Any, ...]  # of a record
+Write = Callable[[Values], bytes]
+
+MOST_KEPT = 65_536  # records of one kind that are kept as they were written
 
 
 class Malformed(ValueError):
@@ -32,12 +34,25 @@ def reader(written: Schema, wanted: Schema) -> Read:
     return _Reading(written, wanted).function()
 
 
-def writer(schema: Schema, head: bytes) -> Write:
-    """Generate the function that writes a record: values -> the head and then the body.
+def writer(schema: Schema, head: bytes, repeated: Collection[str] = ()) -> Write:
+    """Generate the function that writes a record: its values -> the head and then the body.
 
-    Fields with a default may be left out. The function raises Malformed if values do not fit.
+    A record is given as a mapping, in which fields with a default may be left out, or as a tuple of
+    all its fields in the schema's order. Records in arrays whose names are `repeated` come with the
+    same few values again and again: what was written of such a tuple is kept. The function raises
+    Malformed if values do not fit.
     """
-    return _Writing(schema, head).function()
+    write = _Writing(schema, head, repeated).function()
+    names = named(schema)
+
+    def written(values: Values) -> bytes:
+        try:
+            return write(*values) if isinstance(values, tuple) else write(**values)
+        except Exception as error:
+            said = _misfit(values, schema, names, "") or "the values do not fit the schema"
+            raise Malformed(said) from error
+
+    return written
 
 
 class _Generated:
@@ -190,98 +205,125 @@ class _Reading(_Generated):
         return "{" + ", ".join(parts) + "}"
 
 
-class _Writing(_Generated):
-    """A writer's text. parts are the pieces of bytes so far, in order."""
+class _Writing:
+    """The text of a function for each record and array of a schema, that gives its bytes.
 
-    def __init__(self, schema: Schema, head: bytes) -> None:
-        super().__init__("values")
-        self.schema, self.schema_names = schema, named(schema)
+    A record's fields are the function's parameters, so that Python itself finds the defaults. Every
+    other name begins with an underscore, as no field of the contract does.
+    """
+
+    def __init__(self, schema: Schema, head: bytes, repeated: Collection[str]) -> None:
+        self.schema, self.names = schema, named(schema)
         self.head = head
-        self.pieces: list[str] = []  # expressions to be put into parts by one line
+        self.repeated = repeated
+        self.lines: list[str] = []
+        self.known: dict[str, Any] = {
+            "_len": len,
+            "_join": b"".join,
+            "_tuple": tuple,
+            "_is": isinstance,
+            "_missing": object(),
+            "_short": _SHORT.get,
+            "_long": _write_long,
+            "_int": _write_int,
+            "_text": _write_text,
+        }
 
-    def function(self) -> Write:
-        fields = self.constant(frozenset(field["name"] for field in self.schema["fields"]))
-        self.add(f"parts = [{self.head!r}]")
-        self.add(f"if not values.keys() <= {fields}: raise UnknownFields(values.keys() - {fields})")
-        self.value("values", self.schema)
-        self.flush()
-        self.add("return b''.join(parts)")
-        write: Write = self.compiled(
-            _why_unwritable,
-            UnknownFields=_UnknownFields,
-            short=_SHORT.get,
-            write_long=_write_long,
-            write_int=_write_int,
-        )
+    def function(self) -> Callable[..., bytes]:
+        name = self.record(self.schema, self.head)
+        exec(compile("\n".join(self.lines), "<generated from a schema>", "exec"), self.known)
+        write: Callable[..., bytes] = self.known[name]
         return write
 
-    def flush(self) -> None:
-        if self.pieces:
-            self.add(f"parts += ({', '.join(self.pieces)},)")
-            self.pieces.clear()
+    def constant(self, value: Any) -> str:
+        name = f"_c{len(self.known)}"
+        self.known[name] = value
+        return name
 
-    def value(self, value: str, schema: Schema) -> None:
-        """Add the lines and pieces that write what an expression stands for."""
-        schema = _resolved(schema, self.schema_names)
-        name = self.name()
-        self.add(f"{name} = {value}")
+    def record(self, schema: Schema, head: bytes = b"") -> str:
+        """Write a record's function; give its name."""
+        fields = schema["fields"]
+        pieces = [piece for field in fields for piece in self.pieces(field["name"], field["type"])]
+        name = f"_write{len(self.lines)}"
+        parameters: list[str] = []
+        for field in fields:
+            default = self.default(field) if "default" in field else ""
+            if not default and parameters and "=" in parameters[-1]:
+                default = "_missing"  # as Python wants it; it fits no type
+            parameters.append(f"{field['name']}={default}" if default else field["name"])
+        self.lines.append(f"def {name}({', '.join(parameters)}):")
+        self.lines.append(f" return _join(({self.constant(head)}, {', '.join(pieces)},))")
+        return name
+
+    def default(self, field: Schema) -> str:
+        return "()" if field["default"] == [] else repr(field["default"])
+
+    def pieces(self, value: str, schema: Schema) -> list[str]:
+        """Give the expressions for the pieces of bytes that a value, itself one, is written to."""
+        schema = _resolved(schema, self.names)
         match _type(schema):
             case "optional":
-                self.optional(name, schema)
+                null, branch = _null_and_branch(schema)
+                there = ", ".join([repr(_write_long(1 - null)), *self.pieces(value, branch)])
+                return [f"*(({_write_long(null)!r},) if {value} is None else ({there}))"]
             case "boolean":
-                self.symbol(name, {False: bytes(1), True: bytes((1,))})
+                return [f"{self.constant({False: bytes(1), True: bytes((1,))})}[{value}]"]
             case "int" | "long" as type_:
-                self.add(f"{name} = short({name}) or write_{type_}({name})")
-                self.pieces.append(name)
-            case "string" | "bytes" as type_:
-                length = self.name()
-                if type_ == "string":
-                    self.add(f"{name} = {name}.encode()")
-                self.add(f"{length} = short(len({name})) or write_long(len({name}))")
-                self.pieces += (length, name)
+                return [f"_short({value}) or _{type_}({value})"]
+            case "string":
+                encoded = f"_e{len(self.known)}_{value}"
+                length = f"_len({encoded} := {value}.encode())"
+                return [f"_short({length}) or _long(_len({encoded}))", encoded]
+            case "bytes":
+                return [f"_short(_len({value})) or _long(_len({value}))", value]
             case "enum":
                 symbols = enumerate(schema["symbols"])
-                self.symbol(name, {symbol: _write_long(place) for place, symbol in symbols})
+                place = {symbol: _write_long(number) for number, symbol in symbols}
+                return [f"{self.constant(place)}[{value}]"]
             case "array":
-                self.array(name, schema["items"])
+                return [f"({self.array(schema['items'])}({value}) if {value} else {bytes(1)!r})"]
+            case _:
+                return [self.called(self.record(schema), value)]
+
+    def called(self, name: str, value: str) -> str:
+        return f"({name}(*{value}) if _is({value}, _tuple) else {name}(**{value}))"
+
+    def array(self, items: Schema) -> str:
+        """Write an array's function; give its name."""
+        items = _resolved(items, self.names)
+        match _type(items):
+            case "string":
+                item = "_text(_v)"
+            case "record" if items["name"] in self.repeated:
+                write = self.record(items)
+                item = self.called(write, "_v")
+                kept = self.constant(_Kept(lambda values: self.known[write](*values)))
+                item = f"{kept}[_v] if _is(_v, _tuple) else {write}(**_v)"
             case "record":
-                self.record(name, schema)
-
-    def symbol(self, name: str, symbols: Mapping[Any, bytes]) -> None:
-        self.add(f"{name} = {self.constant(symbols)}[{name}]")
-        self.pieces.append(name)
-
-    def optional(self, name: str, schema: Schema) -> None:
-        null, branch = _null_and_branch(schema)
-        self.flush()
-        self.add(f"if {name} is None: parts.append({_write_long(null)!r})")
-        with self.within("else:"):
-            self.pieces.append(repr(_write_long(1 - null)))
-            self.value(name, branch)
-            self.flush()
-
-    def array(self, name: str, items: Schema) -> None:
-        self.flush()
-        with self.within(f"if {name}:"):
-            self.add(f"parts.append(write_long(len({name})))")
-            item = self.name()
-            with self.within(f"for {item} in {name}:"):
-                self.value(item, items)
-                self.flush()
-        self.pieces.append(repr(bytes(1)))
-
-    def record(self, name: str, schema: Schema) -> None:
-        for field in schema["fields"]:
-            key = repr(field["name"])
-            with self.at_field(field["name"]):
-                if "default" in field:
-                    self.value(f"{name}.get({key}, {field['default']!r})", field["type"])
-                else:
-                    self.value(f"{name}[{key}]", field["type"])
+                item = self.called(self.record(items), "_v")
+            case _:
+                pieces = self.pieces("_v", items)
+                item = pieces[0] if len(pieces) == 1 else f"_join(({', '.join(pieces)},))"
+        name = f"_write{len(self.lines)}"
+        self.lines += (
+            f"def {name}(_items):",
+            f" return _join([_long(_len(_items)), *[{item} for _v in _items], {bytes(1)!r}])",
+        )
+        return name
 
 
-class _UnknownFields(Exception):
-    """Values hold fields that the schema does not have."""
+class _Kept(dict[tuple[Any, ...], bytes]):
+    """What was written of the tuples that were seen last."""
+
+    def __init__(self, write: Callable[[tuple[Any, ...]], bytes]) -> None:
+        super().__init__()
+        self._write = write
+
+    def __missing__(self, values: tuple[Any, ...]) -> bytes:
+        if len(self) >= MOST_KEPT:
+            self.clear()
+        self[values] = written = self._write(values)
+        return written
 
 
 def _why_unreadable(error: Exception, place: str) -> str:
@@ -292,12 +334,54 @@ def _why_unreadable(error: Exception, place: str) -> str:
     return "bytes are left over or missing" if place == "the end" else f"{place} is malformed"
 
 
-def _why_unwritable(error: Exception, place: str) -> str:
-    if isinstance(error, _UnknownFields):
-        return f"there is no field {', '.join(sorted(map(str, error.args[0])))}"
-    if isinstance(error, KeyError) and error.args[0] == place.rpartition(".")[2]:
-        return f"{place} is missing"
-    return f"{place or 'the value'} is not of the field's type"
+def _misfit(value: Any, schema: Schema, names: Mapping[str, Schema], place: str) -> str | None:
+    """Say where and how a value does not fit a schema, None if it does."""
+    schema = _resolved(schema, names)
+    type_ = _type(schema)
+    if type_ == "optional":
+        branch = _null_and_branch(schema)[1]
+        return None if value is None else _misfit(value, branch, names, place)
+    if type_ == "array" and isinstance(value, Sequence):
+        parts = ((item, schema["items"], place) for item in value)
+    elif type_ == "record" and isinstance(value, Mapping | tuple):
+        fields = {field["name"]: field for field in schema["fields"]}
+        if isinstance(value, tuple):
+            value = dict(zip(fields, value, strict=False))
+        if strangers := value.keys() - fields:
+            return f"there is no field {', '.join(sorted(map(str, strangers)))}"
+        within = {name: f"{place}.{name}".lstrip(".") for name in fields}
+        for name, field in fields.items():
+            if name not in value and "default" not in field:
+                return f"{within[name]} is missing"
+        parts = ((each, fields[name]["type"], within[name]) for name, each in value.items())
+    else:
+        return None if _fits(value, type_, schema) else f"{place} is not of the field's type"
+    found = (_misfit(*part[:2], names, part[2]) for part in parts)
+    return next(filter(None, found), None)
+
+
+def _fits(value: Any, type_: str, schema: Schema) -> bool:
+    match type_:
+        case "boolean":
+            return value in (False, True)
+        case "int" | "long":
+            bits = 31 if type_ == "int" else 63
+            return isinstance(value, int) and -(1 << bits) <= value < 1 << bits
+        case "string":
+            return isinstance(value, str) and _encodes(value)
+        case "bytes":
+            return isinstance(value, bytes)
+        case "enum":
+            return value in schema["symbols"]
+    return False
+
+
+def _encodes(text: str) -> bool:
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
 
 
 def _resolved(schema: Schema, names: Mapping[str, Schema]) -> Schema:
@@ -362,17 +446,13 @@ def _read_length(b: bytes, at: int) -> tuple[int, int]:
     return value, at
 
 
-@lru_cache(maxsize=16_384)  # a time or a period is written again and again
 def _write_long(value: int) -> bytes:
+    rest = value << 1 ^ value >> 63
+    if 1 << 28 <= rest < 1 << 42:  # a time in ms, and most of what is not short
+        return _PAIRS[rest & 16383] + _PAIRS[rest >> 14 & 16383] + _UNSIGNED[rest >> 28]
     if not -(1 << 63) <= value < 1 << 63:
         raise OverflowError
-    rest = value << 1 ^ value >> 63
-    written = bytearray()
-    while rest > 127:
-        written.append(rest & 127 | 128)
-        rest >>= 7
-    written.append(rest)
-    return bytes(written)
+    return _varint(rest)
 
 
 def _write_int(value: int) -> bytes:
@@ -381,4 +461,21 @@ def _write_int(value: int) -> bytes:
     return _write_long(value)
 
 
-_SHORT = {value: _write_long(value) for value in range(-8192, 8192)}  # of one or two bytes
+def _write_text(value: str) -> bytes:
+    encoded = value.encode()
+    return (_SHORT.get(len(encoded)) or _write_long(len(encoded))) + encoded
+
+
+def _varint(rest: int) -> bytes:
+    written = bytearray()
+    while rest > 127:
+        written.append(rest & 127 | 128)
+        rest >>= 7
+    written.append(rest)
+    return bytes(written)
+
+
+_UNSIGNED = [_varint(value) for value in range(16_384)]
+# Two bytes of a longer number, low ones first: each says that another follows.
+_PAIRS = [bytes((value & 127 | 128, value >> 7 | 128)) for value in range(16_384)]
+_SHORT = {value: _UNSIGNED[value << 1 ^ value >> 63] for value in range(-8192, 8192)}
