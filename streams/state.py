@@ -1,7 +1,8 @@
 """The stored form of a citizen, an entry, a partition and an erasure, and back."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from operator import itemgetter
 from typing import Any
 
 from streams.codec import decode_state, encode_state
@@ -12,6 +13,8 @@ from streams.scoring.totals import Totals
 # Rows of the table `citizens` that are no citizen's: no id may begin with a zero byte.
 PARTITION_KEY = b"\x00partition"
 ERASURE = b"\x00erase"
+
+_BY_KEY = itemgetter(0)
 
 
 @dataclass(slots=True)
@@ -60,21 +63,9 @@ def read_entry(value: bytes) -> Entry:
 
 def write_entry(entry: Entry) -> bytes:
     """Write an entry; equal entries give equal bytes."""
-    fact = entry.fact
-    return encode_state(
-        "entry",
-        {
-            "fact": None if fact is None else fact._asdict(),
-            "disputes": [
-                {"dispute_id": dispute_id, "named": named, **step._asdict()}
-                for (dispute_id, named), step in sorted(entry.disputes.items())
-            ],
-            "corrections": [
-                {"named": named, **part._asdict()}
-                for named, part in sorted(entry.corrections.items())
-            ],
-        },
-    )
+    disputes = [(*key, *step) for key, step in sorted(entry.disputes.items())]
+    corrections = [(named, *part) for named, part in sorted(entry.corrections.items())]
+    return encode_state("entry", (entry.fact, disputes, corrections))
 
 
 # ---- citizen
@@ -121,40 +112,22 @@ def read_citizen(citizen_id: str, value: bytes) -> Citizen:
 def write_citizen(citizen: Citizen) -> bytes:
     """Write a citizen's row; equal citizens give equal bytes."""
     work = citizen.work
+    closed = [(*key, sequence) for key, sequence in sorted(citizen.sequences.items())]
     return encode_state(
         "citizen",
-        {
-            "since": citizen.since,
-            "as_of": citizen.as_of,
-            "oldest": citizen.oldest,
-            "grants": [grant._asdict() for grant in citizen.grants],
-            "granted_at": citizen.granted_at,
-            "shares": [share._asdict() for share in citizen.shares],
-            "shared_at": citizen.shared_at,
-            "accounts": _write_accounts(citizen.accounts.values()),
-            "closed": [
-                {"scorecard": key.scorecard, "shadow": key.shadow, "sequence": sequence}
-                for key, sequence in sorted(citizen.sequences.items())
-            ],
-            "due": citizen.due,
-            "work": None
-            if work is None
-            else {
-                "cause_kind": work.cause.kind,
-                "cause_id": work.cause.id,
-                "cursor": work.cursor,
-                "oldest": work.oldest,
-                "accounts": [
-                    {
-                        "scorecard": building.key.scorecard,
-                        "shadow": building.key.shadow,
-                        "version": building.version,
-                        "totals": _write_totals(building.totals, 0),
-                    }
-                    for building in work.accounts
-                ],
-            },
-        },
+        (
+            citizen.since,
+            citizen.as_of,
+            citizen.oldest,
+            citizen.grants,
+            citizen.granted_at,
+            citizen.shares,
+            citizen.shared_at,
+            _write_accounts(citizen.accounts),
+            closed,
+            citizen.due,
+            None if work is None else _write_work(work),
+        ),
     )
 
 
@@ -180,20 +153,28 @@ def _read_account(stored: dict[str, Any]) -> Account:
     )
 
 
-def _write_accounts(accounts: Iterable[Account]) -> list[dict[str, Any]]:
+def _write_accounts(accounts: Mapping[AccountKey, Account]) -> list[tuple[Any, ...]]:
     return [
-        {
-            "scorecard": account.key.scorecard,
-            "shadow": account.key.shadow,
-            "version": account.version,
-            "sequence": account.sequence,
-            "period": account.period,
-            "totals": _write_totals(account.totals, account.period),
-            "score": account.score,
-            "tier": account.tier,
-        }
-        for account in sorted(accounts, key=lambda account: account.key)
+        (
+            key.scorecard,
+            account.version,
+            key.shadow,
+            account.sequence,
+            account.period,
+            _write_totals(account.totals, account.period),
+            account.score,
+            account.tier,
+        )
+        for key, account in sorted(accounts.items(), key=_BY_KEY)
     ]
+
+
+def _write_work(work: Work) -> tuple[Any, ...]:
+    accounts = [
+        (each.key.scorecard, each.version, each.key.shadow, _write_totals(each.totals, 0))
+        for each in work.accounts
+    ]
+    return (work.cursor, *work.cause, work.oldest, accounts)
 
 
 def _read_totals(flat: Sequence[int], now: int) -> Totals:
@@ -210,7 +191,7 @@ def _read_totals(flat: Sequence[int], now: int) -> Totals:
 def _write_totals(totals: Totals, now: int) -> list[int]:
     flat: list[int] = []
     for place, added in enumerate(totals):
-        for period in sorted(added):
+        for period in sorted(added) if len(added) > 1 else added:
             flat += (place, now - period, added[period])
     return flat
 
