@@ -2,6 +2,7 @@
 
 from bisect import bisect_right
 
+from streams.scoring.citizen import Era
 from streams.scoring.scorecard import Scorecard
 
 
@@ -12,6 +13,7 @@ class Published:
         self._versions: dict[tuple[str, int], Scorecard] = {}
         # By id and shadow: effective times, rising, and the scorecard that each puts in force.
         self._times: dict[tuple[str, bool], tuple[list[int], list[Scorecard]]] = {}
+        self._all_times: list[int] = []  # effective times of all, rising
 
     def add(self, scorecard: Scorecard) -> bool:
         """Hold a scorecard; False if another document has its id and version: the first stands."""
@@ -25,6 +27,7 @@ class Published:
         ]
         same.sort(key=lambda each: (each.effective_from, each.version))
         self._times[scorecard.id, scorecard.shadow] = ([s.effective_from for s in same], same)
+        self._all_times = sorted(each.effective_from for each in self._versions.values())
         return True
 
     def get(self, scorecard_id: str, version: int) -> Scorecard:
@@ -53,6 +56,11 @@ class Published:
         if place >= 0:
             return scorecards[place]
         return None if shadow else scorecards[0]
+
+    def era(self, as_of: int) -> Era:
+        """Give the era that a time (ms) is in: of as many versions, with as many in force by it."""
+        times = self._all_times
+        return len(times), bisect_right(times, as_of)
 
     def all_in_force(self, as_of: int) -> tuple[str, ...]:
         """Give id@version of all that are in force or in the shadow at a time, in order."""

@@ -14,7 +14,7 @@ from streams.scoring.ledger import EMPTY, Entry, Fact, canonical, merge, standin
 from streams.scoring.recount import EventRef, recount
 from streams.scoring.score import contributions, read
 from streams.scoring.scorecard import Scorecard
-from streams.scoring.totals import add, offset_of, period_of, weigh
+from streams.scoring.totals import add, offset_of, period_of, sums, weigh
 from tests import histories
 from tests.histories import DAY, START
 
@@ -149,7 +149,9 @@ def test_totals_agree_with_the_recount(events, days, scorecard):
         for place, amount in weigh(scorecard, event.kind, content) if content is not None else ():
             period = period_of(entry.fact.occurred_at, offset, scorecard.period_ms)
             add(totals, place, period, amount)
-    reading = read(scorecard, totals, period_of(as_of, offset, scorecard.period_ms))
+    reading = read(
+        scorecard, *sums(totals, scorecard, period_of(as_of, offset, scorecard.period_ms))
+    )
     found = recount(ANNA, ledger, ALL, as_of, scorecard)
     assert contributions(scorecard, reading.points) == found.contributions
     assert (reading.score, reading.tier) == (found.score, found.tier)

@@ -22,10 +22,20 @@ from streams.scoring.citizen import (
     Work,
     covers,
 )
-from streams.scoring.ledger import EMPTY, Content, Entry, keep, standing, times
+from streams.scoring.ledger import EMPTY, Content, Entry, earliest, keep, standing
 from streams.scoring.score import Reading, read
 from streams.scoring.scorecard import Scorecard
-from streams.scoring.totals import add, forget, offset_of, period_of, start_of, weigh
+from streams.scoring.totals import (
+    Totals,
+    add,
+    forget,
+    fraction,
+    offset_of,
+    period_of,
+    start_of,
+    sums,
+    weigh,
+)
 
 Touched = dict[AccountKey, set[int]]  # the places of the characteristics whose totals moved
 
@@ -46,8 +56,9 @@ def apply_entry(
 
     `key` orders the ledger; `fresh` is the content of `after` where the caller knows it to stand.
     """
-    oldest = min(times(after))
-    citizen.oldest = oldest if citizen.oldest is None else min(citizen.oldest, oldest)
+    oldest = earliest(after)
+    if citizen.oldest is None or oldest < citizen.oldest:
+        citizen.oldest = oldest
     work = citizen.work
     if work is None:
         accounts: Iterable[Account] = citizen.accounts.values()
@@ -55,22 +66,21 @@ def apply_entry(
         accounts = work.accounts
     else:
         return {}  # the work will come to this entry
-    if work is not None:
-        work.oldest = oldest if work.oldest is None else min(work.oldest, oldest)
-    contents = (
-        (-1, before, None if before is EMPTY else standing(before)),
-        (+1, after, standing(after) if fresh is None else fresh),
-    )
+    if work is not None and (work.oldest is None or oldest < work.oldest):
+        work.oldest = oldest
+    moves: list[tuple[int, int, Content]] = []
+    if before.fact is not None and (counted := standing(before)) is not None:
+        moves.append((-1, before.fact.occurred_at, counted))
+    counting = standing(after) if fresh is None else fresh
+    if after.fact is not None and counting is not None:
+        moves.append((+1, after.fact.occurred_at, counting))
     touched: Touched = {}
     for account in accounts:
         scorecard = scorecards.get(account.key.scorecard, account.version)
-        for sign, entry, content in contents:
-            if content is not None and entry.fact is not None:
-                places = _move(
-                    citizen, account, scorecard, kind, entry.fact.occurred_at, content, sign
-                )
-                if places:
-                    touched.setdefault(account.key, set()).update(places)
+        for sign, time, content in moves:
+            places = _move(citizen, account, scorecard, kind, time, content, sign)
+            if places:
+                touched.setdefault(account.key, set()).update(places)
     return touched
 
 
@@ -88,12 +98,11 @@ def settle(
         if now == account.period:
             if not places:
                 continue
-            before = Reading(account.points, account.start_points, account.score, account.tier)
-            reading = read(scorecard, account.totals, now, before, places)
+            before = account.points, account.start_points
+            reading = read(scorecard, account.wholes, account.currents, before, places)
         else:
-            forget(account.totals, scorecard, now)
             account.period = now
-            reading = read(scorecard, account.totals, now)
+            reading = _read_all(account, scorecard)
         _publish(citizen, account, reading, scorecard, scorecard, cause, effects)
     return effects
 
@@ -134,9 +143,9 @@ def read_again(citizen: Citizen, scorecards: Scorecards) -> None:
     accounts = list(citizen.accounts.values())
     for account in accounts + (citizen.work.accounts if citizen.work else []):
         scorecard = scorecards.get(account.key.scorecard, account.version)
-        missing = len(scorecard.characteristics) - len(account.totals)
+        missing = len(scorecard.characteristics) - len(account.totals)  # at its end, and empty
         account.totals += [{} for _ in range(missing)]
-        reading = read(scorecard, account.totals, account.period)
+        reading = _read_all(account, scorecard)
         account.points, account.start_points = reading.points, reading.start_points
 
 
@@ -152,7 +161,7 @@ def grant(
 ) -> list[Effect]:
     """Put other grants in force: accounts open and close, and what is stored is read again."""
     differ = sorted(grants) != sorted(citizen.grants)
-    citizen.grants, citizen.granted_at = grants, granted_at
+    citizen.grants, citizen.granted_at, citizen.era = grants, granted_at, None
     effects = pass_time(citizen, min(grant.covers_from for grant in grants))
     granted = {grant.scorecard for grant in grants}
     for key in [key for key in citizen.accounts if key.scorecard not in granted]:
@@ -189,12 +198,16 @@ def share(citizen: Citizen, shares: Sequence[Share], shared_at: int) -> list[Eff
 
 def stale(citizen: Citizen, as_of: int, scorecards: Scorecards) -> bool:
     """Say whether another version than an account's is in force at a time, or one is missing."""
+    era = scorecards.era(as_of)
+    if era == citizen.era:
+        return False
     for grant in citizen.grants:
         for shadow in (False, True):
             scorecard = scorecards.in_force(grant.scorecard, as_of, shadow)
             account = citizen.accounts.get(AccountKey(grant.scorecard, shadow))
             if (scorecard and scorecard.version) != (account and account.version):
                 return True
+    citizen.era = era
     return False
 
 
@@ -205,10 +218,7 @@ def begin_work(citizen: Citizen, cause: Cause, scorecards: Scorecards) -> None:
         for shadow in (False, True):
             scorecard = scorecards.in_force(scorecard_id, citizen.as_of, shadow)
             if scorecard is not None:
-                totals: list[dict[int, int]] = [{} for _ in scorecard.characteristics]
-                accounts.append(
-                    Account(AccountKey(scorecard_id, shadow), scorecard.version, totals)
-                )
+                accounts.append(_empty_account(AccountKey(scorecard_id, shadow), scorecard))
     citizen.work = Work(cause, accounts)
 
 
@@ -239,8 +249,8 @@ def work_on(
                 scorecard = scorecards.get(account.key.scorecard, account.version)
                 _move(citizen, account, scorecard, kind, kept.fact.occurred_at, content, +1)
         if kept != EMPTY:
-            earliest = min(times(kept))
-            work.oldest = earliest if work.oldest is None else min(work.oldest, earliest)
+            oldest = earliest(kept)
+            work.oldest = oldest if work.oldest is None else min(work.oldest, oldest)
     return lost
 
 
@@ -264,8 +274,7 @@ def finish_work(citizen: Citizen, scorecards: Scorecards) -> list[Effect]:
             account.sequence = citizen.sequences.pop(account.key, 0)
         citizen.accounts[account.key] = account
         account.period = _period(citizen, scorecard)
-        forget(account.totals, scorecard, account.period)
-        reading = read(scorecard, account.totals, account.period)
+        reading = _read_all(account, scorecard)
         cause = work.cause
         if cause.kind == "scorecard":
             cause = Cause("scorecard", f"{scorecard.id}@{scorecard.version}")
@@ -278,9 +287,22 @@ def finish_work(citizen: Citizen, scorecards: Scorecards) -> list[Effect]:
 # ---- the pieces of it
 
 
+def _empty_account(key: AccountKey, scorecard: Scorecard) -> Account:
+    nothing = [0] * len(scorecard.characteristics)
+    totals: Totals = [{} for _ in nothing]
+    return Account(key, scorecard.version, totals, wholes=nothing, currents=nothing.copy())
+
+
 def _period(citizen: Citizen, scorecard: Scorecard) -> int:
     period_ms = scorecard.period_ms
     return period_of(citizen.as_of, offset_of(citizen.id, period_ms), period_ms)
+
+
+def _read_all(account: Account, scorecard: Scorecard) -> Reading:
+    """Read an account's totals in its period, all anew."""
+    forget(account.totals, scorecard, account.period)
+    account.wholes, account.currents = sums(account.totals, scorecard, account.period)
+    return read(scorecard, account.wholes, account.currents)
 
 
 def _move(
@@ -296,11 +318,17 @@ def _move(
     if not covers(citizen.grants, kind, occurred_at, account.key.scorecard):
         return []
     period = period_of(occurred_at, offset_of(citizen.id, scorecard.period_ms), scorecard.period_ms)
+    age = account.period - period
     places = []
     for place, amount in weigh(scorecard, kind, content):
+        characteristic = scorecard.characteristics[place]
         # a period that was forgotten stays so: it can never count again
-        if account.period - period < scorecard.characteristics[place].window:
+        if age < characteristic.window:
             add(account.totals, place, period, sign * amount)
+            weight = sign * amount * fraction(age, characteristic.window, characteristic.ageing)
+            account.wholes[place] += weight
+            if age == 0:
+                account.currents[place] += weight
             places.append(place)
     return places
 

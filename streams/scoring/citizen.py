@@ -41,8 +41,8 @@ class AccountKey(NamedTuple):
 class Account:
     """A citizen's totals under one version of a scorecard, and the score last published.
 
-    The points are those totals read in `period`: they need not be stored, `apply.read_again`
-    works them out.
+    The points are those totals read in `period`. They need not be stored, nor what comes between
+    totals and points: `apply.read_again` works them out.
     """
 
     key: AccountKey
@@ -50,10 +50,15 @@ class Account:
     totals: Totals
     period: int = 0  # the citizen's period at which the points were read
     sequence: int = 0  # 0: nothing published yet
+    wholes: list[int] = field(default_factory=list)  # what each total is in `period`, ...
+    currents: list[int] = field(default_factory=list)  # ... and what of that fell into `period`
     points: list[int] = field(default_factory=list)
     start_points: list[int] = field(default_factory=list)
     score: int = 0
     tier: str = ""
+
+
+Era = tuple[int, int]  # of scorecards: within one, other versions do not come into force
 
 
 @dataclass(slots=True)
@@ -86,6 +91,7 @@ class Citizen:
     sequences: dict[AccountKey, int] = field(default_factory=dict)  # of accounts that were closed
     due: int | None = None  # when time alone next changes something
     work: Work | None = None
+    era: Era | None = None  # in which its accounts were last seen to be of the versions in force
 
 
 class Scorecards(Protocol):
@@ -96,6 +102,9 @@ class Scorecards(Protocol):
 
     def in_force(self, scorecard_id: str, as_of: int, shadow: bool = False) -> Scorecard | None:
         """Give the version in force at a time, or the one in the shadow; None: there is none."""
+
+    def era(self, as_of: int) -> Era:
+        """Give the era that a time is in."""
 
     def all_in_force(self, as_of: int) -> tuple[str, ...]:
         """Give id@version of all that are in force or in the shadow at a time, in order."""

@@ -219,10 +219,13 @@ def ruling(dispute: Dispute) -> str:
 # ---- time
 
 
-def times(entry: Entry) -> list[int]:
-    """Give every event time by which the entry's parts are kept, in ms."""
-    named = [named for _, named in entry.disputes] + list(entry.corrections)
-    return named if entry.fact is None else [entry.fact.occurred_at, *named]
+def earliest(entry: Entry) -> int:
+    """Give the earliest event time (ms) by which a part of an entry is kept; EMPTY has none."""
+    times = [] if entry.fact is None else [entry.fact.occurred_at]
+    if entry.disputes or entry.corrections:
+        times += [named for _, named in entry.disputes]
+        times += entry.corrections
+    return min(times)
 
 
 def keep(entry: Entry, wanted: Callable[[int], bool]) -> Entry:

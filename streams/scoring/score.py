@@ -1,11 +1,9 @@
 """The score: totals read at a time. Every table, clamp and tier is applied here, and only here."""
 
 from collections.abc import Iterable, Sequence
-from operator import itemgetter
 from typing import NamedTuple
 
 from streams.scoring.scorecard import Characteristic, Scorecard
-from streams.scoring.totals import Totals, total
 
 
 class Reading(NamedTuple):
@@ -28,8 +26,8 @@ def points_for(characteristic: Characteristic, whole: int) -> int:
     the only rounding there is, toward minus infinity.
     """
     n = characteristic.window
-    x0, y0 = characteristic.points[0]
-    for x1, y1 in characteristic.points[1:]:
+    x0, y0 = 0, 0  # every table begins so
+    for x1, y1 in characteristic.steps:
         if whole < x1 * n:
             return y0 + (whole - x0 * n) * (y1 - y0) // ((x1 - x0) * n)
         x0, y0 = x1, y1
@@ -38,26 +36,25 @@ def points_for(characteristic: Characteristic, whole: int) -> int:
 
 def read(
     scorecard: Scorecard,
-    totals: Totals,
-    period: int,
-    before: Reading | None = None,
-    touched: Iterable[int] | None = None,
+    wholes: Sequence[int],
+    currents: Sequence[int],
+    before: tuple[list[int], list[int]] | None = None,
+    touched: Iterable[int] = (),
 ) -> Reading:
-    """Read totals in a period.
+    """Read totals, given as `totals.sums` gives them.
 
-    With a reading `before` of the same period, only the `touched` characteristics are read again.
+    With the points and start points `before`, only the `touched` characteristics are read again.
     """
-    if before is None or touched is None:
-        points = [0] * len(totals)
-        start_points = [0] * len(totals)
-        touched = [place for place, added in enumerate(totals) if added]  # no total, no points
+    if before is None:
+        points = [0] * len(wholes)
+        start_points = points.copy()
+        touched = [place for place, whole in enumerate(wholes) if whole]  # no total, no points
     else:
-        points, start_points = before.points.copy(), before.start_points.copy()
+        points, start_points = before[0].copy(), before[1].copy()
     for place in touched:
-        characteristic = scorecard.characteristics[place]
-        whole, start = total(totals[place], characteristic, period)
+        characteristic, whole = scorecard.characteristics[place], wholes[place]
         points[place] = points_for(characteristic, whole)
-        start_points[place] = points_for(characteristic, start)
+        start_points[place] = points_for(characteristic, whole - currents[place])
     score = clamp(scorecard, points)
     # A rise counts at once; no event of this period lowers a tier below the one it began with.
     tier = scorecard.tier_of(max(score, clamp(scorecard, start_points)))
@@ -66,7 +63,10 @@ def read(
 
 def clamp(scorecard: Scorecard, points: Sequence[int]) -> int:
     """Add points to the start, and hold the sum within the scorecard's range."""
-    return min(max(scorecard.start + sum(points), scorecard.low), scorecard.high)
+    score = scorecard.start + sum(points)
+    if score < scorecard.low:
+        return scorecard.low
+    return score if score < scorecard.high else scorecard.high
 
 
 def contributions(scorecard: Scorecard, points: Sequence[int]) -> dict[str, int]:
@@ -84,9 +84,9 @@ def reasons(contributions: Sequence[tuple[str, int, int]]) -> list[str]:
     points; ties in the scorecard's order; never base or clamp, and none with nothing to say.
     """
     telling = [
-        (before == now, -abs(now - before) or -abs(now), name)
-        for name, before, now in contributions
+        (before == now, -abs(now - before) or -abs(now), place, name)
+        for place, (name, before, now) in enumerate(contributions)
         if (before or now) and name not in ("base", "clamp")
     ]
-    telling.sort(key=itemgetter(0, 1))  # stable: ties stay in order
-    return [name for _, _, name in telling[:4]]
+    telling.sort()
+    return [name for _, _, _, name in telling[:4]]

@@ -4,6 +4,7 @@ These are the page's own terms, checked by `validate.build`; nothing here reads 
 Times are UTC milliseconds, amounts are minor units (cents), points and totals are integers.
 """
 
+from bisect import bisect_right
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Literal
@@ -68,6 +69,11 @@ class Characteristic:
     points: tuple[tuple[int, int], ...]
     reason: str
 
+    @cached_property
+    def steps(self) -> tuple[tuple[int, int], ...]:
+        """The rows of `points` behind the first, which is always (0, 0)."""
+        return self.points[1:]
+
 
 @dataclass(frozen=True)
 class Tier:
@@ -129,12 +135,11 @@ class Scorecard:
 
     def tier_of(self, score: int) -> str:
         """The id of the highest tier that starts at or below a score from low to high."""
-        held = self.tiers[0]
-        for tier in self.tiers[1:]:
-            if tier.start > score:
-                break
-            held = tier
-        return held.id
+        return self.tiers[bisect_right(self._starts, score) - 1].id
+
+    @cached_property
+    def _starts(self) -> tuple[int, ...]:
+        return tuple(tier.start for tier in self.tiers)
 
     def perks_of(self, tier: str) -> tuple[str, ...]:
         """The ids of the perks of this tier and of every tier below it, in the page's order."""

@@ -78,26 +78,31 @@ def weigh(scorecard: Scorecard, kind: str, content: Content) -> list[tuple[int, 
 
 def add(totals: Totals, place: int, period: int, amount: int) -> None:
     """Move one total; what comes to nothing is not kept."""
-    moved = totals[place].get(period, 0) + amount
+    added = totals[place]
+    moved = added.get(period, 0) + amount
     if moved:
-        totals[place][period] = moved
+        added[period] = moved
     else:
-        totals[place].pop(period, None)
+        added.pop(period, None)
 
 
 def total(added: Mapping[int, int], characteristic: Characteristic, now: int) -> tuple[int, int]:
-    """Give a characteristic's total in period `now`, and the same less what fell into `now`.
+    """Give a characteristic's total in period `now`, and how much of it fell into `now`.
 
     Both are exact, on a scale of the characteristic's window.
     """
     window, ageing = characteristic.window, characteristic.ageing
-    whole = current = 0
-    for period, amount in added.items():
-        weight = amount * fraction(now - period, window, ageing)
-        whole += weight
-        if period == now:
-            current = weight
-    return whole, whole - current
+    whole = sum(amount * fraction(now - period, window, ageing) for period, amount in added.items())
+    return whole, added.get(now, 0) * window
+
+
+def sums(totals: Totals, scorecard: Scorecard, now: int) -> tuple[list[int], list[int]]:
+    """Give every characteristic's `total` in period `now`: the wholes, and the current parts."""
+    both = [
+        total(added, characteristic, now) if added else (0, 0)
+        for added, characteristic in zip(totals, scorecard.characteristics, strict=True)
+    ]
+    return [whole for whole, _ in both], [current for _, current in both]
 
 
 def forget(totals: Totals, scorecard: Scorecard, now: int) -> None:
