@@ -307,7 +307,8 @@ class _Writing:
         name = f"_write{len(self.lines)}"
         self.lines += (
             f"def {name}(_items):",
-            f" return _join([_long(_len(_items)), *[{item} for _v in _items], {bytes(1)!r}])",
+            f" return _join([_short(_len(_items)) or _long(_len(_items)),"
+            f" *[{item} for _v in _items], {bytes(1)!r}])",
         )
         return name
 
@@ -448,7 +449,11 @@ def _read_length(b: bytes, at: int) -> tuple[int, int]:
 
 def _write_long(value: int) -> bytes:
     rest = value << 1 ^ value >> 63
-    if 1 << 28 <= rest < 1 << 42:  # a time in ms, and most of what is not short
+    if rest < 1 << 14:
+        return _UNSIGNED[rest]
+    if rest < 1 << 28:
+        return _PAIRS[rest & 16383] + _UNSIGNED[rest >> 14]
+    if rest < 1 << 42:  # times in ms are of this size
         return _PAIRS[rest & 16383] + _PAIRS[rest >> 14 & 16383] + _UNSIGNED[rest >> 28]
     if not -(1 << 63) <= value < 1 << 63:
         raise OverflowError
@@ -476,6 +481,6 @@ def _varint(rest: int) -> bytes:
 
 
 _UNSIGNED = [_varint(value) for value in range(16_384)]
-# Two bytes of a longer number, low ones first: each says that another follows.
+# Two bytes of a longer number, the lower first: each says that another follows.
 _PAIRS = [bytes((value & 127 | 128, value >> 7 | 128)) for value in range(16_384)]
 _SHORT = {value: _UNSIGNED[value << 1 ^ value >> 63] for value in range(-8192, 8192)}

@@ -182,9 +182,11 @@ def process(
     for each in gate:
         batch.take(each)
     others = [each for each in given if each.record.topic not in _GATE]
-    batch.load_entries(others)
-    for each in others:
-        batch.take(each)
+    for each, key in zip(others, batch.load_entries(others), strict=True):
+        if key is None:
+            batch.take(each)
+        else:
+            _MERGE[each.record.topic](batch, each, key)
     batch.go_on()
     batch.write()
     return batch.outcome
@@ -279,15 +281,21 @@ class _Batch:
         for name, value in zip(names, self.citizens.get_many(keys), strict=True):
             self.known[name] = None if value is None else self.read_citizen(name, value)
 
-    def load_entries(self, given: list[Given]) -> None:
-        keys = []
-        for each in given:
-            if each.refusal is None and each.values is not None and each.record.topic != "ticks":
-                citizen = self.known.get(each.values["citizen_id"])
-                if citizen is not None:
-                    keys.append(_ledger_key(citizen, each.record.topic, each.values))
-        keys = list(dict.fromkeys(keys))
+    def load_entries(self, given: list[Given]) -> list[bytes | None]:
+        """Load the entries that events, disputes and corrections are about, and give their keys.
+
+        None: the record is not one of those, or cannot be taken; or the citizen is not known here.
+        """
+        places: list[bytes | None] = []
+        for record, values, refusal, names in given:
+            citizen = self.known.get(names[0]) if names and refusal is None else None
+            if citizen is None or values is None:
+                places.append(None)
+            else:
+                places.append(_ledger_key(citizen, record.topic, values))
+        keys = list({key for key in places if key is not None})
         self.entries.update(zip(keys, self.ledger.get_many(keys), strict=True))
+        return places
 
     def find(self, name: str) -> Citizen | None:
         """Give a citizen with a consent on record."""
@@ -327,10 +335,14 @@ class _Batch:
             self.own(record)
         elif given.refusal is not None:
             self.refuse(given, names, *given.refusal)
+        elif record.topic not in _GATE:
+            self.count(record, "dropped", "no_consent")
         elif record.value is None:
             self.withdraw(given, names)
+        elif record.topic == "consents":
+            self.consent(given)
         else:
-            _TAKE[record.topic](self, given)
+            self.shares(given)
 
     def count(self, record: Record, outcome: str, reason: str = "") -> None:
         self.outcome.counts[record.topic, outcome, reason] += 1
@@ -414,10 +426,9 @@ class _Batch:
         citizen = self.find(values["citizen_id"])
         if citizen is None:
             citizen = self.begin(values["citizen_id"], record.timestamp, values, grants)
-            effects: list[Effect] = []
         else:
-            effects = self.pass_time(citizen, 0)
-        effects += grant(citizen, grants, values["occurred_at"], _cause(record), self.scorecards)
+            self.pass_time(citizen, 0)
+        effects = grant(citizen, grants, values["occurred_at"], _cause(record), self.scorecards)
         effects += self.advance(citizen)
         self.emit(citizen, effects)
         self.count(record, "stored")
@@ -448,8 +459,8 @@ class _Batch:
             )
         if record.topic == "shares":
             if citizen is not None:
-                effects_of_time = self.pass_time(citizen, 0)  # which also has the row stored
-                self.emit(citizen, effects_of_time + share(citizen, (), record.timestamp))
+                self.pass_time(citizen, 0)  # which also has the row stored
+                self.emit(citizen, share(citizen, (), record.timestamp))
                 citizen.shared_at = None
             self.count(record, "stored")
             return
@@ -494,9 +505,9 @@ class _Batch:
         elif not values["shares"]:
             self.withdraw(given, given.names)
         else:
-            effects = self.pass_time(citizen, 0)
-            effects += share(citizen, read_shares(values["shares"]), values["occurred_at"])
-            self.emit(citizen, effects)
+            self.pass_time(citizen, 0)
+            shares = read_shares(values["shares"])
+            self.emit(citizen, share(citizen, shares, values["occurred_at"]))
             self.count(given.record, "stored")
 
     def own(self, record: Record) -> None:
@@ -529,105 +540,101 @@ class _Batch:
 
     # ---- events, disputes, corrections
 
-    def event(self, given: Given) -> None:
+    def event(self, given: Given, key: bytes) -> None:
         record, values = given.record, given.values
         assert values is not None
-        kind, occurred_at = record.topic, values["occurred_at"]
-        citizen = self.admitted(given, kind, occurred_at)
-        if citizen is None:
-            return
-        content = _content_of(kind)(values)
-        part = Entry(Fact(occurred_at, canonical(content)))
-        self.merge_in(given, citizen, part, occurred_at, values["event_id"], content)
-
-    def dispute(self, given: Given) -> None:
-        values = given.values
-        assert values is not None
-        named = values["about"]["occurred_at"]
-        citizen = self.admitted(given, values["about"]["kind"], named)
+        occurred_at = values["occurred_at"]
+        citizen = self.admitted(given, record.topic, occurred_at)
         if citizen is not None:
-            part = dispute(
-                values["dispute_id"],
-                named,
-                values["occurred_at"],
-                values["action"],
-                values["statement"],
-            )
-            self.merge_in(given, citizen, part, named, values["dispute_id"])
+            content = _content_of(record.topic)(values)
+            part = Entry(Fact(occurred_at, canonical(content)))
+            self.pass_time(citizen, occurred_at)  # only events move it
+            cause = Cause(record.topic, values["event_id"])
+            self.merge_in(record, citizen, key, record.topic, part, occurred_at, cause, content)
 
-    def correction(self, given: Given) -> None:
-        values = given.values
+    def dispute(self, given: Given, key: bytes) -> None:
+        record, values = given.record, given.values
         assert values is not None
-        named = values["about"]["occurred_at"]
-        citizen = self.admitted(given, values["about"]["kind"], named)
+        kind, named = values["about"]["kind"], values["about"]["occurred_at"]
+        citizen = self.admitted(given, kind, named)
         if citizen is not None:
+            dispute_id, statement = values["dispute_id"], values["statement"]
+            part = dispute(dispute_id, named, values["occurred_at"], values["action"], statement)
+            self.pass_time(citizen, 0)
+            self.merge_in(record, citizen, key, kind, part, named, Cause(record.topic, dispute_id))
+
+    def correction(self, given: Given, key: bytes) -> None:
+        record, values = given.record, given.values
+        assert values is not None
+        kind, named = values["about"]["kind"], values["about"]["occurred_at"]
+        citizen = self.admitted(given, kind, named)
+        if citizen is not None:
+            correction_id = values["correction_id"]
             content = {"action": values["action"], **replaced(values)}
-            part = correction(values["correction_id"], named, values["occurred_at"], content)
-            self.merge_in(given, citizen, part, named, values["correction_id"])
+            part = correction(correction_id, named, values["occurred_at"], content)
+            self.pass_time(citizen, 0)
+            cause = Cause(record.topic, correction_id)
+            self.merge_in(record, citizen, key, kind, part, named, cause)
 
     def admitted(self, given: Given, kind: str, time: int) -> Citizen | None:
         """The gate: give the citizen if some grant covers the kind at the event's time."""
-        assert given.values is not None
-        citizen = self.find(given.values["citizen_id"])
+        citizen = self.known[given.names[0]]
         if citizen is None:
             self.count(given.record, "dropped", "no_consent")
-            return None
-        if not covers(citizen.grants, kind, time):
+        elif not covers(citizen.grants, kind, time):
             self.count(given.record, "dropped", "not_granted")
-            return None
-        return citizen
+        else:
+            return citizen
+        return None
 
     def merge_in(
         self,
-        given: Given,
+        record: Record,
         citizen: Citizen,
+        key: bytes,
+        kind: str,
         part: Entry,
         time: int,
-        record_id: str,
+        cause: Cause,
         content: dict[str, Any] | None = None,
     ) -> None:
-        """Merge a record into its entry, and publish what that changes."""
-        record = given.record
-        assert given.values is not None
-        period = _periods(citizen)
-        # Only events move time; disputes and corrections are read at the time as it stands.
-        effects = self.pass_time(citizen, time if content is not None else 0)
-        effects += self.renew(citizen)
-        cause = Cause(record.topic, record_id)
-        touched = None
+        """Merge a record into its entry, and publish what that changes; content: of a fact."""
+        self.renew(citizen)
         if time < citizen.as_of - self.options.horizon:
             self.count(record, "dropped", "past_horizon")
+            before = after = EMPTY
         else:
-            key = _ledger_key(citizen, record.topic, given.values)
-            if key not in self.entries:
-                self.entries[key] = self.ledger.get(key)
-            stored = self.entries[key]
-            before = EMPTY if stored is None else read_entry(stored)
-            after = part if before is EMPTY else merge(before, part)
-            if content is None and after != before and _too_much(before, part, after):
-                self.dead_letter(
-                    record, "entry_full", f"at most {MOST_PARTS} parts of an event expected"
-                )
-                after = before
-            elif conflict(before, part):
-                self.dead_letter(
-                    record,
-                    "conflicting_duplicate",
-                    "another content came under this id and time",
-                    kept=after.fact == part.fact,
-                )
-            else:
-                self.count(record, "scored", "duplicate" if after == before else "")
-            if after != before:
-                fresh = content if before is EMPTY else None
-                kind = record.topic if content is not None else given.values["about"]["kind"]
-                touched = apply_entry(citizen, key, kind, before, after, self.scorecards, fresh)
-                self.entries[key] = write_entry(after)
-                self.ledger.put(key, self.entries[key])  # type: ignore[arg-type]
-        effects += settle(citizen, cause, self.scorecards, touched)
-        if _periods(citizen) != period:
-            self.expire(citizen)
-        self.emit(citizen, effects)
+            before, after = self.merged(record, key, part)
+        if after is before:
+            effects = settle(citizen, cause, self.scorecards)
+        else:
+            self.entries[key] = written = write_entry(after)
+            self.ledger.put(key, written)
+            fresh = content if before is EMPTY else None
+            effects = apply_entry(citizen, key, kind, before, after, cause, self.scorecards, fresh)
+        if effects:
+            self.emit(citizen, effects)
+
+    def merged(self, record: Record, key: bytes, part: Entry) -> tuple[Entry, Entry]:
+        """Give an entry before and after a record; the same one twice where nothing changes."""
+        stored = self.entries[key]
+        if stored is None:
+            self.count(record, "scored")
+            return EMPTY, part
+        before = read_entry(stored)
+        after = merge(before, part)
+        if after == before:
+            after = before
+        if after is not before and part.fact is None and _too_much(before, part, after):
+            detail = f"at most {MOST_PARTS} parts of an event expected"
+            self.dead_letter(record, "entry_full", detail)
+            return before, before
+        if conflict(before, part):
+            detail, kept = "another content came under this id and time", after.fact == part.fact
+            self.dead_letter(record, "conflicting_duplicate", detail, kept=kept)
+        else:
+            self.count(record, "scored", "duplicate" if after is before else "")
+        return before, after
 
     # ---- time
 
@@ -647,15 +654,22 @@ class _Batch:
                 self.out.produce(topic.name, HEARTBEAT, None)
         self.count(record, "stored")
 
-    def pass_time(self, citizen: Citizen, to: int) -> list[Effect]:
+    def pass_time(self, citizen: Citizen, to: int) -> None:
+        """Move a citizen's time to the latest of `to`, the partition's tick and its own."""
         self.touched[citizen.id] = citizen
-        return pass_time(citizen, max(to, self.partition.tick or 0))
+        tick = self.partition.tick
+        effects = pass_time(citizen, to if tick is None or to > tick else tick)
+        if effects:
+            self.emit(citizen, effects)
 
-    def renew(self, citizen: Citizen) -> list[Effect]:
+    def renew(self, citizen: Citizen) -> None:
         """Bring a citizen to the scorecards in force now; and go on with what was begun."""
-        if citizen.work is None and stale(citizen, citizen.as_of, self.scorecards):
-            begin_work(citizen, Cause("scorecard", ""), self.scorecards)
-        return self.advance(citizen)
+        while citizen.work is not None or stale(citizen, citizen.as_of, self.scorecards):
+            if citizen.work is None:
+                begin_work(citizen, Cause("scorecard", ""), self.scorecards)
+            self.emit(citizen, self.advance(citizen))
+            if citizen.work is not None:
+                return  # this batch may read no more
 
     def expire(self, citizen: Citizen) -> None:
         """Let entries leave that lie past the horizon; they have long weighed nothing."""
@@ -678,11 +692,11 @@ class _Batch:
             read = [(key, unpack(key)[2].decode(), read_entry(value)) for key, value in rows]
             lost = work_on(citizen, read, self.scorecards, self.options.horizon)
             for key, kept in lost.items():
-                self.entries.pop(key, None)
-                if kept == EMPTY:
+                self.entries[key] = written = None if kept == EMPTY else write_entry(kept)
+                if written is None:
                     self.ledger.delete(key)
                 else:
-                    self.ledger.put(key, write_entry(kept))
+                    self.ledger.put(key, written)
             if len(rows) < limit:
                 return finish_work(citizen, self.scorecards)
         return []
@@ -710,6 +724,9 @@ class _Batch:
                 ):
                     self.look_at(citizen)
             self.partition.sweep = rows[-1][0] if len(rows) == CITIZENS_A_BATCH else None
+        for citizen in self.touched.values():
+            if citizen.due is None or citizen.due <= citizen.as_of:
+                self.expire(citizen)
         self.outcome.pending = (
             len(due) == CITIZENS_A_BATCH
             or self.partition.sweep is not None
@@ -719,11 +736,10 @@ class _Batch:
 
     def look_at(self, citizen: Citizen) -> None:
         """Let time pass for a citizen for whom nothing has arrived."""
-        effects = self.pass_time(citizen, 0)
-        effects += self.renew(citizen)
-        effects += settle(citizen, Cause("ticks", self.partition.tick_cause), self.scorecards)
-        self.emit(citizen, effects)
-        self.expire(citizen)
+        self.pass_time(citizen, 0)
+        self.renew(citizen)
+        cause = Cause("ticks", self.partition.tick_cause)
+        self.emit(citizen, settle(citizen, cause, self.scorecards))
 
     def erase(self, key: bytes) -> None:
         """Erase a piece of a withdrawn ledger; after the last, write the receipt."""
@@ -839,9 +855,7 @@ class _Batch:
             self.out.produce("scores", pack(citizen_id, scorecard), value)
 
 
-_TAKE = {
-    "consents": _Batch.consent,
-    "shares": _Batch.shares,
+_MERGE = {
     "disputes": _Batch.dispute,
     "corrections": _Batch.correction,
     **dict.fromkeys(KINDS, _Batch.event),
@@ -876,10 +890,6 @@ def _too_much(before: Entry, part: Entry, after: Entry) -> bool:
         return False
     ends = [key in before.disputes and s.opened_at is None for key, s in part.disputes.items()]
     return not any(ends)
-
-
-def _periods(citizen: Citizen) -> list[int]:
-    return [account.period for account in citizen.accounts.values()]
 
 
 def _answer(record: Record) -> list[tuple[str, bytes]]:

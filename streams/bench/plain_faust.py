@@ -113,7 +113,7 @@ def _score(
     citizen: Citizen, values: Mapping[str, Any], ledger: Any, published: Published
 ) -> list[Change]:
     """Merge a purchase into its entry in the Table, and give what that changes."""
-    occurred_at, touched = values["occurred_at"], None
+    occurred_at = values["occurred_at"]
     if not covers(citizen.grants, KIND, occurred_at):
         return []
     content = PICK(values)
@@ -122,12 +122,14 @@ def _score(
     stored = ledger.get(key)
     before = EMPTY if stored is None else read_entry(stored)
     after = part if before is EMPTY else merge(before, part)
+    cause = Cause(KIND, values["event_id"])
     effects = pass_time(citizen, occurred_at)
-    if after != before:
+    if after == before:
+        effects += settle(citizen, cause, published)
+    else:
         fresh = content if before is EMPTY else None
-        touched = apply_entry(citizen, key, KIND, before, after, published, fresh)
+        effects += apply_entry(citizen, key, KIND, before, after, cause, published, fresh)
         ledger[key] = write_entry(after)
-    effects += settle(citizen, Cause(KIND, values["event_id"]), published, touched)
     return [each for each in effects if isinstance(each, Change)]
 
 

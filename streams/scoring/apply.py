@@ -37,9 +37,6 @@ from streams.scoring.totals import (
     weigh,
 )
 
-Touched = dict[AccountKey, set[int]]  # the places of the characteristics whose totals moved
-
-
 # ---- records
 
 
@@ -49,61 +46,46 @@ def apply_entry(
     kind: str,
     before: Entry,
     after: Entry,
+    cause: Cause,
     scorecards: Scorecards,
     fresh: Content | None = None,
-) -> Touched:
-    """Move the totals by what a merge changed in an entry, and say which moved.
+) -> list[Effect]:
+    """Move the totals by what a merge changed in an entry, and give what that changes.
 
     `key` orders the ledger; `fresh` is the content of `after` where the caller knows it to stand.
     """
     oldest = earliest(after)
     if citizen.oldest is None or oldest < citizen.oldest:
         citizen.oldest = oldest
-    work = citizen.work
-    if work is None:
-        accounts: Iterable[Account] = citizen.accounts.values()
-    elif key <= work.cursor:
-        accounts = work.accounts
-    else:
-        return {}  # the work will come to this entry
-    if work is not None and (work.oldest is None or oldest < work.oldest):
-        work.oldest = oldest
     moves: list[tuple[int, int, Content]] = []
     if before.fact is not None and (counted := standing(before)) is not None:
         moves.append((-1, before.fact.occurred_at, counted))
     counting = standing(after) if fresh is None else fresh
     if after.fact is not None and counting is not None:
         moves.append((+1, after.fact.occurred_at, counting))
-    touched: Touched = {}
-    for account in accounts:
-        scorecard = scorecards.get(account.key.scorecard, account.version)
-        for sign, time, content in moves:
-            places = _move(citizen, account, scorecard, kind, time, content, sign)
-            if places:
-                touched.setdefault(account.key, set()).update(places)
-    return touched
-
-
-def settle(
-    citizen: Citizen, cause: Cause, scorecards: Scorecards, touched: Touched | None = None
-) -> list[Effect]:
-    """Read the accounts again where time or a total moved, and give what changed."""
-    if citizen.work is not None:
+    work = citizen.work
+    if work is not None:
+        if key <= work.cursor:  # else the work will come to this entry
+            work.oldest = oldest if work.oldest is None else min(work.oldest, oldest)
+            for account in work.accounts:
+                scorecard = scorecards.get(account.key.scorecard, account.version)
+                _move(citizen, account, scorecard, kind, moves)
         return []
     effects: list[Effect] = []
-    for key, account in citizen.accounts.items():
-        places = touched.get(key) if touched else None
-        scorecard = scorecards.get(key.scorecard, account.version)
-        now = _period(citizen, scorecard)
-        if now == account.period:
-            if not places:
-                continue
-            before = account.points, account.start_points
-            reading = read(scorecard, account.wholes, account.currents, before, places)
-        else:
-            account.period = now
-            reading = _read_all(account, scorecard)
-        _publish(citizen, account, reading, scorecard, scorecard, cause, effects)
+    for account in citizen.accounts.values():
+        scorecard = scorecards.get(account.key.scorecard, account.version)
+        touched = _move(citizen, account, scorecard, kind, moves)
+        _settle(citizen, account, scorecard, cause, touched, effects)
+    return effects
+
+
+def settle(citizen: Citizen, cause: Cause, scorecards: Scorecards) -> list[Effect]:
+    """Read the accounts again where time has moved on, and give what that changes."""
+    effects: list[Effect] = []
+    if citizen.work is None:
+        for account in citizen.accounts.values():
+            scorecard = scorecards.get(account.key.scorecard, account.version)
+            _settle(citizen, account, scorecard, cause, (), effects)
     return effects
 
 
@@ -247,7 +229,7 @@ def work_on(
         if content is not None and kept.fact is not None:
             for account in work.accounts:
                 scorecard = scorecards.get(account.key.scorecard, account.version)
-                _move(citizen, account, scorecard, kind, kept.fact.occurred_at, content, +1)
+                _move(citizen, account, scorecard, kind, [(+1, kept.fact.occurred_at, content)])
         if kept != EMPTY:
             oldest = earliest(kept)
             work.oldest = oldest if work.oldest is None else min(work.oldest, oldest)
@@ -310,27 +292,51 @@ def _move(
     account: Account,
     scorecard: Scorecard,
     kind: str,
-    occurred_at: int,
-    content: Content,
-    sign: int,
+    moves: Iterable[tuple[int, int, Content]],
 ) -> list[int]:
-    """Add (or take away) an entry's weight; gives the places of the totals that moved."""
-    if not covers(citizen.grants, kind, occurred_at, account.key.scorecard):
-        return []
-    period = period_of(occurred_at, offset_of(citizen.id, scorecard.period_ms), scorecard.period_ms)
-    age = account.period - period
-    places = []
-    for place, amount in weigh(scorecard, kind, content):
-        characteristic = scorecard.characteristics[place]
-        # a period that was forgotten stays so: it can never count again
-        if age < characteristic.window:
-            add(account.totals, place, period, sign * amount)
-            weight = sign * amount * fraction(age, characteristic.window, characteristic.ageing)
-            account.wholes[place] += weight
-            if age == 0:
-                account.currents[place] += weight
-            places.append(place)
-    return places
+    """Add (+1) or take away (-1) what contents of some event times weigh.
+
+    Gives the places of the totals that moved, each as often as it did.
+    """
+    period_ms = scorecard.period_ms
+    touched = []
+    for sign, time, content in moves:
+        if not covers(citizen.grants, kind, time, account.key.scorecard):
+            continue
+        period = period_of(time, offset_of(citizen.id, period_ms), period_ms)
+        age = account.period - period
+        for place, amount in weigh(scorecard, kind, content):
+            characteristic = scorecard.characteristics[place]
+            # a period that was forgotten stays so: it can never count again
+            if age < characteristic.window:
+                add(account.totals, place, period, sign * amount)
+                weight = sign * amount * fraction(age, characteristic.window, characteristic.ageing)
+                account.wholes[place] += weight
+                if age == 0:
+                    account.currents[place] += weight
+                touched.append(place)
+    return touched
+
+
+def _settle(
+    citizen: Citizen,
+    account: Account,
+    scorecard: Scorecard,
+    cause: Cause,
+    touched: Sequence[int],
+    effects: list[Effect],
+) -> None:
+    """Read an account again if its period has turned or totals in it moved."""
+    now = _period(citizen, scorecard)
+    if now != account.period:
+        account.period = now
+        reading = _read_all(account, scorecard)
+    elif touched:
+        before = account.points, account.start_points
+        reading = read(scorecard, account.wholes, account.currents, before, touched)
+    else:
+        return
+    _publish(citizen, account, reading, scorecard, scorecard, cause, effects)
 
 
 def _publish(

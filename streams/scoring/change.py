@@ -3,7 +3,7 @@
 from typing import NamedTuple
 
 from streams.scoring.citizen import Account, AccountKey, Cause, Citizen, Share
-from streams.scoring.score import Reading, clamp, contributions, reasons
+from streams.scoring.score import Reading, contributions, reasons
 from streams.scoring.scorecard import Scorecard
 
 
@@ -65,7 +65,7 @@ def change(
     ):
         return None
     if previous is scorecard:
-        parts = _moved(scorecard, account.points, reading.points)
+        parts = _moved(scorecard, account, reading)
     else:
         before = {} if previous is None else contributions(previous, account.points)
         now = contributions(scorecard, reading.points)
@@ -93,15 +93,12 @@ def change(
     return made
 
 
-def _moved(scorecard: Scorecard, before: list[int], now: list[int]) -> list[tuple[str, int, int]]:
+def _moved(scorecard: Scorecard, account: Account, reading: Reading) -> list[tuple[str, int, int]]:
     """Give the contributions before and now where both are of one version."""
-    start = scorecard.start
-    was, is_ = clamp(scorecard, before), clamp(scorecard, now)
-    return [
-        ("base", start, start),
-        *zip(scorecard.names, before, now, strict=True),
-        ("clamp", was - start - sum(before), is_ - start - sum(now)),
-    ]
+    start, before, now = scorecard.start, account.points, reading.points
+    parts = [("base", start, start), *zip(scorecard.names, before, now, strict=True)]
+    parts.append(("clamp", account.score - start - sum(before), reading.score - start - sum(now)))
+    return parts
 
 
 def disclosures(citizen: Citizen, made: Change) -> list[Disclosure]:
