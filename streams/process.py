@@ -69,6 +69,7 @@ HEARTBEAT = b"\x00"  # key of what keeps the logs of compacted topics rolling
 # the number of citizens or the length of a ledger.
 ROWS_A_BATCH = 5_000  # ledger entries read for such work
 CITIZENS_A_BATCH = 500  # citizens looked at because time has passed
+CHUNK = 256  # records read, and then applied: few enough to stay in the processor's cache
 KNOWN_CITIZENS = 50_000  # of a partition, kept as they are in memory
 
 # What is larger is never written anywhere: a broker that refused it would refuse it for ever, and
@@ -158,7 +159,7 @@ class Given(NamedTuple):
 
 def process(
     partition: int,
-    records: Iterable[Record],
+    records: Sequence[Record],
     citizens: CitizensView,
     ledger: View,
     scorecards: Scorecards,
@@ -176,17 +177,10 @@ def process(
     if len(known) > KNOWN_CITIZENS:
         known.clear()
     batch = _Batch(partition, citizens, ledger, scorecards, out, options, known)
-    given = [_read(record, options) for record in records]
-    batch.load_citizens(given)
-    gate = [each for each in given if each.record.topic in _GATE]
-    for each in gate:
-        batch.take(each)
-    others = [each for each in given if each.record.topic not in _GATE]
-    for each, key in zip(others, batch.load_entries(others), strict=True):
-        if key is None:
-            batch.take(each)
-        else:
-            _MERGE[each.record.topic](batch, each, key)
+    for gate in (True, False):
+        chosen = [record for record in records if (record.topic in _GATE) is gate]
+        for start in range(0, len(chosen), CHUNK):
+            batch.take_all([_read(each, options) for each in chosen[start : start + CHUNK]])
     batch.go_on()
     batch.write()
     return batch.outcome
@@ -289,12 +283,12 @@ class _Batch:
         places: list[bytes | None] = []
         for record, values, refusal, names in given:
             citizen = self.known.get(names[0]) if names and refusal is None else None
-            if citizen is None or values is None:
+            if citizen is None or values is None or record.topic not in _MERGE:
                 places.append(None)
             else:
                 places.append(_ledger_key(citizen, record.topic, values))
         keys = list({key for key in places if key is not None})
-        self.entries.update(zip(keys, self.ledger.get_many(keys), strict=True))
+        self.entries = dict(zip(keys, self.ledger.get_many(keys), strict=True)) if keys else {}
         return places
 
     def find(self, name: str) -> Citizen | None:
@@ -309,32 +303,32 @@ class _Batch:
         read_again(citizen, self.scorecards)
         return citizen
 
-    # ---- one record
+    # ---- records
+
+    def take_all(self, given: list[Given]) -> None:
+        """Take records in their order, with what is stored about them loaded in bulk."""
+        self.load_citizens(given)
+        for each, key in zip(given, self.load_entries(given), strict=True):
+            if key is None:
+                self.take(each)
+            else:
+                _MERGE[each.record.topic](self, each, key)
 
     def take(self, given: Given) -> None:
         """Pass over, forward, refuse or apply one record, and count it as what it was."""
         record, names = given.record, given.names
         if record.key == HEARTBEAT or self.left_behind(record):
             self.count(record, "passed")
-            return
-        if _size(record) > LARGEST:
+        elif _size(record) > LARGEST:
             self.enormous(given)
-            return
-        if record.topic == "ticks":
-            if given.refusal is None:
-                self.tick(given)
-            else:
-                self.refuse(given, names, *given.refusal)
-            return
-        if names and self.find(names[0]) is None:  # whoever is known here is in the right place
-            right = partition_of(names[0], self.options.partitions)
-            if right != self.number:
-                self.misplaced(given, names[0], right)
-                return
-        if record.topic in _GATE and _has(record, ANSWERS):
+        elif record.topic != "ticks" and (right := self.elsewhere(names)) is not None:
+            self.misplaced(given, names[0], right)
+        elif record.topic in _GATE and _has(record, ANSWERS):
             self.own(record)
         elif given.refusal is not None:
             self.refuse(given, names, *given.refusal)
+        elif record.topic == "ticks":
+            self.tick(given)
         elif record.topic not in _GATE:
             self.count(record, "dropped", "no_consent")
         elif record.value is None:
@@ -346,6 +340,13 @@ class _Batch:
 
     def count(self, record: Record, outcome: str, reason: str = "") -> None:
         self.outcome.counts[record.topic, outcome, reason] += 1
+
+    def elsewhere(self, names: tuple[str, ...]) -> int | None:
+        """Give the partition where a record belongs, None if that is this one."""
+        if not names or self.find(names[0]) is not None:  # whoever is known here belongs here
+            return None
+        right = partition_of(names[0], self.options.partitions)
+        return None if right == self.number else right
 
     def left_behind(self, record: Record) -> bool:
         """Say whether this is the tombstone of a record that was moved; a withdrawal may be moved
@@ -792,30 +793,8 @@ class _Batch:
 
     def change(self, citizen: Citizen, key: bytes, change: Change) -> None:
         scorecard, shadow = change.account
-        encoded = encode(
-            "score-changes",
-            {
-                "change_id": "",
-                "citizen_id": citizen.id,
-                "scorecard": scorecard,
-                "version": change.version,
-                "since": citizen.since,
-                "sequence": change.sequence,
-                "as_of": change.as_of,
-                "previous_score": change.previous_score,
-                "score": change.score,
-                "previous_tier": change.previous_tier,
-                "tier": change.tier,
-                "cause": {"kind": change.cause.kind, "id": change.cause.id},
-                "contributions": [
-                    {"characteristic": name, "previous_points": before, "points": now}
-                    for name, before, now in change.contributions
-                ],
-                "reasons": change.reasons,
-            },
-        )
         topic = "score-changes.shadow" if shadow else "score-changes"
-        self.out.produce(topic, key, _with_change_id(encoded))
+        self.out.produce(topic, key, _with_change_id(encode_change(citizen, change)))
         self.outcome.changes[scorecard, change.cause.kind] += 1
         if shadow:
             return
@@ -826,13 +805,7 @@ class _Batch:
         self.scores[citizen.id, scorecard] = change
 
     def disclosure(self, citizen: Citizen, key: bytes, seen: Disclosure) -> None:
-        values = {
-            "citizen_id": citizen.id,
-            "scorecard": seen.scorecard,
-            "tier": seen.tier,
-            "score": seen.score,
-            "ended": seen.ended,
-        }
+        values = (citizen.id, seen.scorecard, seen.tier, seen.score, seen.ended)
         topic = audience_topic(seen.audience).name
         self.out.produce(topic, key, encode(topic, values))
 
@@ -896,20 +869,39 @@ def _answer(record: Record) -> list[tuple[str, bytes]]:
     return [(ANSWERS, str(record.offset).encode())]
 
 
-def _score(citizen_id: str, scorecard: str, change: Change) -> bytes:
-    return encode(
-        "scores",
-        {
-            "citizen_id": citizen_id,
-            "scorecard": scorecard,
-            "version": change.version,
-            "score": change.score,
-            "tier": change.tier,
-            "perks": change.perks,
-            "sequence": change.sequence,
-            "as_of": change.as_of,
-        },
+def encode_change(citizen: Citizen, change: Change) -> bytes:
+    """Write a change as its topic has it, with an empty change_id."""
+    values = (
+        "",
+        citizen.id,
+        change.account.scorecard,
+        change.version,
+        citizen.since,
+        change.sequence,
+        change.as_of,
+        change.previous_score,
+        change.score,
+        change.previous_tier,
+        change.tier,
+        change.cause,
+        change.contributions,
+        change.reasons,
     )
+    return encode("score-changes", values)
+
+
+def _score(citizen_id: str, scorecard: str, change: Change) -> bytes:
+    values = (
+        citizen_id,
+        scorecard,
+        change.version,
+        change.score,
+        change.tier,
+        change.perks,
+        change.sequence,
+        change.as_of,
+    )
+    return encode("scores", values)
 
 
 def _with_change_id(encoded: bytes) -> bytes:

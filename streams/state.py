@@ -3,6 +3,7 @@
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from operator import itemgetter
+from sys import intern  # citizens share the few names of scorecards, kinds and tiers
 from typing import Any
 
 from streams.codec import decode_state, encode_state
@@ -133,7 +134,10 @@ def write_citizen(citizen: Citizen) -> bytes:
 
 def read_grants(stored: Iterable[dict[str, Any]]) -> tuple[Grant, ...]:
     """Read grants, of a record or of a row."""
-    return tuple(Grant(g["scorecard"], tuple(g["kinds"]), g["covers_from"]) for g in stored)
+    return tuple(
+        Grant(intern(g["scorecard"]), tuple(map(intern, g["kinds"])), g["covers_from"])
+        for g in stored
+    )
 
 
 def read_shares(stored: Iterable[dict[str, Any]]) -> tuple[Share, ...]:
@@ -143,13 +147,13 @@ def read_shares(stored: Iterable[dict[str, Any]]) -> tuple[Share, ...]:
 
 def _read_account(stored: dict[str, Any]) -> Account:
     return Account(
-        AccountKey(stored["scorecard"], stored["shadow"]),
+        AccountKey(intern(stored["scorecard"]), stored["shadow"]),
         stored["version"],
         _read_totals(stored["totals"], stored["period"]),
         stored["period"],
         stored["sequence"],
         score=stored["score"],
-        tier=stored["tier"],
+        tier=intern(stored["tier"]),
     )
 
 
@@ -178,22 +182,25 @@ def _write_work(work: Work) -> tuple[Any, ...]:
 
 
 def _read_totals(flat: Sequence[int], now: int) -> Totals:
-    """Read (place, periods before `now`, amount) after one another; as many as were stored."""
-    totals: Totals = []
+    """Read (place, periods before `now`, amount) after one another; rows end where amounts do."""
+    totals: Totals = {}
     for at in range(0, len(flat), 3):
-        place = flat[at]
-        while len(totals) <= place:
-            totals.append({})
-        totals[place][now - flat[at + 1]] = flat[at + 2]
+        place, row = flat[at], totals.setdefault(now - flat[at + 1], [])
+        row += [0] * (place + 1 - len(row))
+        row[place] = flat[at + 2]
     return totals
 
 
 def _write_totals(totals: Totals, now: int) -> list[int]:
-    flat: list[int] = []
-    for place, added in enumerate(totals):
-        for period in sorted(added) if len(added) > 1 else added:
-            flat += (place, now - period, added[period])
-    return flat
+    cells = [
+        (place, now - period, amount)
+        for period, row in totals.items()
+        for place, amount in enumerate(row)
+        if amount
+    ]
+    if len(totals) > 1:
+        cells.sort()
+    return [number for cell in cells for number in cell]
 
 
 # ---- partition and erasure

@@ -127,12 +127,14 @@ def replaced(values: Values) -> dict[str, Any]:
 
 
 def _id(field: str, value: str) -> Problem | None:
+    if (
+        value and len(value) <= ID_BYTES // 4 and value[0] != "\0"
+    ):  # a character has 4 bytes at most
+        return None
     if not value:
-        return (
-            "empty_id" if field == "citizen_id" else "empty_value"
-        ), f"{field}: not empty expected"
-    too_long = 4 * len(value) > ID_BYTES and len(value.encode()) > ID_BYTES  # 4 bytes at most each
-    if too_long or value[0] == "\0":
+        reason = "empty_id" if field == "citizen_id" else "empty_value"
+        return reason, f"{field}: not empty expected"
+    if len(value.encode()) > ID_BYTES or value[0] == "\0":
         return "bad_id", f"{field}: at most {ID_BYTES} bytes, no zero byte first expected"
     return None
 

@@ -143,15 +143,14 @@ def test_totals_agree_with_the_recount(events, days, scorecard):
     times = [entry.fact.occurred_at for entry in ledger.values() if entry.fact]
     as_of = max([START + days * DAY, *times])
     offset = offset_of(ANNA, scorecard.period_ms)
-    totals = [{} for _ in scorecard.characteristics]
+    totals, number = {}, len(scorecard.characteristics)
     for event, entry in ledger.items():
         content = standing(entry)
         for place, amount in weigh(scorecard, event.kind, content) if content is not None else ():
             period = period_of(entry.fact.occurred_at, offset, scorecard.period_ms)
-            add(totals, place, period, amount)
-    reading = read(
-        scorecard, *sums(totals, scorecard, period_of(as_of, offset, scorecard.period_ms))
-    )
+            add(totals, period, place, amount, number)
+    now = period_of(as_of, offset, scorecard.period_ms)
+    reading = read(scorecard, sums(totals, scorecard, now), totals.get(now))
     found = recount(ANNA, ledger, ALL, as_of, scorecard)
     assert contributions(scorecard, reading.points) == found.contributions
     assert (reading.score, reading.tier) == (found.score, found.tier)

@@ -224,18 +224,21 @@ def within_horizon(lane: Lane, citizen_id: str, as_of: int) -> dict[Any, Any]:
     return found
 
 
-def live(totals: Any, scorecard: Scorecard, citizen_id: str, as_of: int) -> list[dict[int, int]]:
+def live(totals: Any, scorecard: Scorecard, citizen_id: str, as_of: int) -> dict[Any, int]:
+    """What may still count, by period and place."""
     offset = offset_of(citizen_id, scorecard.period_ms)
     now = period_of(as_of, offset, scorecard.period_ms)
-    return [
-        {period: amount for period, amount in added.items() if now - period < each.window}
-        for added, each in zip(totals, scorecard.characteristics, strict=True)
-    ]
+    return {
+        (period, place): amount
+        for period, row in totals.items()
+        for place, (amount, each) in enumerate(zip(row, scorecard.characteristics, strict=True))
+        if amount and now - period < each.window
+    }
 
 
-def naive_totals(wanted: Expected, citizen_id: str, scorecard: Scorecard) -> list[dict[int, int]]:
+def naive_totals(wanted: Expected, citizen_id: str, scorecard: Scorecard) -> dict[Any, int]:
     offset = offset_of(citizen_id, scorecard.period_ms)
-    totals: list[dict[int, int]] = [defaultdict(int) for _ in scorecard.characteristics]
+    totals: dict[int, list[int]] = defaultdict(lambda: [0] * len(scorecard.characteristics))
     for event, (time, content) in wanted.standing().items():
         granted = any(
             grant.scorecard == scorecard.id
@@ -244,7 +247,7 @@ def naive_totals(wanted: Expected, citizen_id: str, scorecard: Scorecard) -> lis
             for grant in wanted.grants
         )
         for place, amount in weigh(scorecard, event.kind, content) if granted else ():
-            totals[place][period_of(time, offset, scorecard.period_ms)] += amount
+            totals[period_of(time, offset, scorecard.period_ms)][place] += amount
     return live(totals, scorecard, citizen_id, wanted.as_of)
 
 

@@ -16,8 +16,9 @@ import faust
 from mode import CrashingSupervisor
 
 from streams.bench.load import PARTITIONS
-from streams.codec import decode, encode, pack
+from streams.codec import decode, pack
 from streams.kinds import kinds
+from streams.process import encode_change
 from streams.published import Published
 from streams.scorecards import example, read
 from streams.scoring.apply import apply_entry, grant, pass_time, read_again, settle
@@ -71,7 +72,7 @@ def make_app(brokers: str, prefix: str, folder: Path, consents: int, events: int
             citizen, effects = _consent(event.value, event.message.timestamp, published)
             citizens[event.key] = write_citizen(citizen)
             for change in effects:
-                await changes.send(key=event.key, value=_encoded(citizen, change))
+                await changes.send(key=event.key, value=encode_change(citizen, change))
             seen += 1
             if seen == consents:
                 await _say(app, "ready")
@@ -89,7 +90,7 @@ def make_app(brokers: str, prefix: str, folder: Path, consents: int, events: int
                 read_again(citizen, published)
             if citizen is not None:
                 for change in _score(citizen, values, ledger, published):
-                    await changes.send(key=key, value=_encoded(citizen, change))
+                    await changes.send(key=key, value=encode_change(citizen, change))
                 citizens[key] = write_citizen(citizen)
             # Let Faust send what the Tables changed; else it stops the stream for it, for longer.
             await asyncio.sleep(0)
@@ -131,31 +132,6 @@ def _score(
         effects += apply_entry(citizen, key, KIND, before, after, cause, published, fresh)
         ledger[key] = write_entry(after)
     return [each for each in effects if isinstance(each, Change)]
-
-
-def _encoded(citizen: Citizen, change: Change) -> bytes:
-    return encode(
-        "score-changes",
-        {
-            "change_id": "",
-            "citizen_id": citizen.id,
-            "scorecard": change.account.scorecard,
-            "version": change.version,
-            "since": citizen.since,
-            "sequence": change.sequence,
-            "as_of": change.as_of,
-            "previous_score": change.previous_score,
-            "score": change.score,
-            "previous_tier": change.previous_tier,
-            "tier": change.tier,
-            "cause": change.cause._asdict(),
-            "contributions": [
-                {"characteristic": name, "previous_points": before, "points": now}
-                for name, before, now in change.contributions
-            ],
-            "reasons": change.reasons,
-        },
-    )
 
 
 async def _say(app: faust.App, word: str) -> None:

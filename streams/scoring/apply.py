@@ -26,7 +26,6 @@ from streams.scoring.ledger import EMPTY, Content, Entry, earliest, keep, standi
 from streams.scoring.score import Reading, read
 from streams.scoring.scorecard import Scorecard
 from streams.scoring.totals import (
-    Totals,
     add,
     forget,
     fraction,
@@ -112,7 +111,7 @@ def next_due(citizen: Citizen, scorecards: Scorecards, horizon: int) -> int | No
         return 0
     times = [share.until for share in citizen.shares]
     for key, account in citizen.accounts.items():
-        if any(account.totals):
+        if account.totals:
             period_ms = scorecards.get(key.scorecard, account.version).period_ms
             times.append(start_of(account.period + 1, offset_of(citizen.id, period_ms), period_ms))
     if len(times) == len(citizen.shares) and citizen.oldest is not None:
@@ -125,8 +124,8 @@ def read_again(citizen: Citizen, scorecards: Scorecards) -> None:
     accounts = list(citizen.accounts.values())
     for account in accounts + (citizen.work.accounts if citizen.work else []):
         scorecard = scorecards.get(account.key.scorecard, account.version)
-        missing = len(scorecard.characteristics) - len(account.totals)  # at its end, and empty
-        account.totals += [{} for _ in range(missing)]
+        for row in account.totals.values():  # its end is not stored where that is zeros
+            row.extend([0] * (len(scorecard.characteristics) - len(row)))
         reading = _read_all(account, scorecard)
         account.points, account.start_points = reading.points, reading.start_points
 
@@ -270,9 +269,7 @@ def finish_work(citizen: Citizen, scorecards: Scorecards) -> list[Effect]:
 
 
 def _empty_account(key: AccountKey, scorecard: Scorecard) -> Account:
-    nothing = [0] * len(scorecard.characteristics)
-    totals: Totals = [{} for _ in nothing]
-    return Account(key, scorecard.version, totals, wholes=nothing, currents=nothing.copy())
+    return Account(key, scorecard.version, {}, wholes=[0] * len(scorecard.characteristics))
 
 
 def _period(citizen: Citizen, scorecard: Scorecard) -> int:
@@ -283,8 +280,8 @@ def _period(citizen: Citizen, scorecard: Scorecard) -> int:
 def _read_all(account: Account, scorecard: Scorecard) -> Reading:
     """Read an account's totals in its period, all anew."""
     forget(account.totals, scorecard, account.period)
-    account.wholes, account.currents = sums(account.totals, scorecard, account.period)
-    return read(scorecard, account.wholes, account.currents)
+    account.wholes = sums(account.totals, scorecard, account.period)
+    return read(scorecard, account.wholes, account.totals.get(account.period))
 
 
 def _move(
@@ -309,11 +306,11 @@ def _move(
             characteristic = scorecard.characteristics[place]
             # a period that was forgotten stays so: it can never count again
             if age < characteristic.window:
-                add(account.totals, place, period, sign * amount)
-                weight = sign * amount * fraction(age, characteristic.window, characteristic.ageing)
-                account.wholes[place] += weight
-                if age == 0:
-                    account.currents[place] += weight
+                moved = sign * amount
+                add(account.totals, period, place, moved, len(account.wholes))
+                account.wholes[place] += moved * fraction(
+                    age, characteristic.window, characteristic.ageing
+                )
                 touched.append(place)
     return touched
 
@@ -333,7 +330,8 @@ def _settle(
         reading = _read_all(account, scorecard)
     elif touched:
         before = account.points, account.start_points
-        reading = read(scorecard, account.wholes, account.currents, before, touched)
+        current = account.totals.get(now)
+        reading = read(scorecard, account.wholes, current, before, touched)
     else:
         return
     _publish(citizen, account, reading, scorecard, scorecard, cause, effects)

@@ -50,8 +50,7 @@ class Account:
     totals: Totals
     period: int = 0  # the citizen's period at which the points were read
     sequence: int = 0  # 0: nothing published yet
-    wholes: list[int] = field(default_factory=list)  # what each total is in `period`, ...
-    currents: list[int] = field(default_factory=list)  # ... and what of that fell into `period`
+    wholes: list[int] = field(default_factory=list)  # what each total comes to in `period`
     points: list[int] = field(default_factory=list)
     start_points: list[int] = field(default_factory=list)
     score: int = 0

@@ -37,11 +37,11 @@ def points_for(characteristic: Characteristic, whole: int) -> int:
 def read(
     scorecard: Scorecard,
     wholes: Sequence[int],
-    currents: Sequence[int],
+    current: Sequence[int] | None,
     before: tuple[list[int], list[int]] | None = None,
     touched: Iterable[int] = (),
 ) -> Reading:
-    """Read totals, given as `totals.sums` gives them.
+    """Read totals, as `totals.sums` gives them; `current` is the row of the current period.
 
     With the points and start points `before`, only the `touched` characteristics are read again.
     """
@@ -54,7 +54,8 @@ def read(
     for place in touched:
         characteristic, whole = scorecard.characteristics[place], wholes[place]
         points[place] = points_for(characteristic, whole)
-        start_points[place] = points_for(characteristic, whole - currents[place])
+        at_start = whole - current[place] * characteristic.window if current else whole
+        start_points[place] = points_for(characteristic, at_start)
     score = clamp(scorecard, points)
     # A rise counts at once; no event of this period lowers a tier below the one it began with.
     tier = scorecard.tier_of(max(score, clamp(scorecard, start_points)))

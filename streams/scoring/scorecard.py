@@ -121,6 +121,11 @@ class Scorecard:
         """The ids of the characteristics, in the page's order."""
         return tuple(each.id for each in self.characteristics)
 
+    @cached_property
+    def shortest_window(self) -> int:
+        """The least number of periods that one of its characteristics counts."""
+        return min(each.window for each in self.characteristics)
+
     def reading(self, kind: str) -> tuple[tuple[int, Characteristic], ...]:
         """The characteristics that read a kind, each with its place in the page's order."""
         return self._reading.get(kind, ())

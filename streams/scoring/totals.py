@@ -5,14 +5,15 @@ that ageing work spreads over the month. An entry adds to the period it fell int
 still counts is worked out on reading, from the age of the period.
 """
 
-from collections.abc import Mapping
 from functools import lru_cache
 from hashlib import sha256
 
 from streams.scoring.ledger import Content
 from streams.scoring.scorecard import Characteristic, Scorecard
 
-Totals = list[dict[int, int]]  # for each characteristic: period number -> what was added in it
+# By period number: what each characteristic added in it, in the page's order. An event touches one
+# row; rows of nothing but zeros are not kept.
+Totals = dict[int, list[int]]
 
 
 @lru_cache(maxsize=65_536)
@@ -76,38 +77,36 @@ def weigh(scorecard: Scorecard, kind: str, content: Content) -> list[tuple[int, 
     return added
 
 
-def add(totals: Totals, place: int, period: int, amount: int) -> None:
-    """Move one total; what comes to nothing is not kept."""
-    added = totals[place]
-    moved = added.get(period, 0) + amount
-    if moved:
-        added[period] = moved
-    else:
-        added.pop(period, None)
+def add(totals: Totals, period: int, place: int, amount: int, characteristics: int) -> None:
+    """Move one total, of so many; what comes to nothing is not kept."""
+    row = totals.get(period)
+    if row is None:
+        row = totals[period] = [0] * characteristics
+    row[place] += amount
+    if amount < 0 and not any(row):
+        del totals[period]
 
 
-def total(added: Mapping[int, int], characteristic: Characteristic, now: int) -> tuple[int, int]:
-    """Give a characteristic's total in period `now`, and how much of it fell into `now`.
-
-    Both are exact, on a scale of the characteristic's window.
-    """
-    window, ageing = characteristic.window, characteristic.ageing
-    whole = sum(amount * fraction(now - period, window, ageing) for period, amount in added.items())
-    return whole, added.get(now, 0) * window
-
-
-def sums(totals: Totals, scorecard: Scorecard, now: int) -> tuple[list[int], list[int]]:
-    """Give every characteristic's `total` in period `now`: the wholes, and the current parts."""
-    both = [
-        total(added, characteristic, now) if added else (0, 0)
-        for added, characteristic in zip(totals, scorecard.characteristics, strict=True)
-    ]
-    return [whole for whole, _ in both], [current for _, current in both]
+def sums(totals: Totals, scorecard: Scorecard, now: int) -> list[int]:
+    """Give each characteristic's total in period `now`, exact, on a scale of its window."""
+    wholes = [0] * len(scorecard.characteristics)
+    for period, row in totals.items():
+        age = now - period
+        for place, amount in enumerate(row):
+            if amount:
+                characteristic = scorecard.characteristics[place]
+                wholes[place] += amount * fraction(
+                    age, characteristic.window, characteristic.ageing
+                )
+    return wholes
 
 
 def forget(totals: Totals, scorecard: Scorecard, now: int) -> None:
-    """Drop the periods that are too old to count: they never will again, as time does not fall."""
-    for added, characteristic in zip(totals, scorecard.characteristics, strict=True):
-        if added and now - min(added) >= characteristic.window:
-            for period in [p for p in added if now - p >= characteristic.window]:
-                del added[period]
+    """Drop what is too old to count: it never will again, as time does not fall."""
+    for period in [p for p in totals if now - p >= scorecard.shortest_window]:
+        age, row = now - period, totals[period]
+        for place, characteristic in enumerate(scorecard.characteristics):
+            if age >= characteristic.window:
+                row[place] = 0
+        if not any(row):
+            del totals[period]
