@@ -160,9 +160,12 @@ class _Cancelled(Exception):
 async def _open(settings: Settings, folder: Path, number: int) -> Held:
     cancelled = threading.Event()
 
-    def progress(_read: int, left: int) -> None:
+    def go_on() -> None:
         if cancelled.is_set():
             raise _Cancelled
+
+    def progress(_read: int, left: int) -> None:
+        go_on()
         metrics.restore_remaining.labels(str(number)).set(left)
 
     opening = asyncio.get_running_loop().run_in_executor(
@@ -176,6 +179,7 @@ async def _open(settings: Settings, folder: Path, number: int) -> Held:
             due_of,
             progress,
             TOMBSTONES_STAY,
+            go_on,
         ),
     )
     try:
