@@ -17,6 +17,7 @@ import structlog
 from confluent_kafka import KafkaError, KafkaException, Message, Producer, TopicPartition
 
 from streams import metrics
+from streams.outage import AGAIN, ASK, passes
 from streams.process import Outcome
 from streams.record import Record
 from streams.scoring.citizen import Citizen
@@ -119,6 +120,7 @@ class Lane:
         self._prefix = prefix
         self._on_unclear = on_unclear
         self._producer: Producer | None = None
+        self._starting: Producer | None = None  # its open transactions are not all ended yet
         self._running = asyncio.Lock()
         self._next: dict[tuple[str, int], int] = {}  # what was committed of each input
         self.held: dict[int, Held] = {}
@@ -144,7 +146,7 @@ class Lane:
                 # 2. process into the overlays, never into RocksDB
                 with metrics.commit_phase.labels("process").time():
                     yield parts
-                await _to_the_end(self._finish(batch, parts))
+                await to_the_end(self._finish(batch, parts))
             except KafkaException as error:
                 metrics.transactions.labels("unclear").inc()
                 log.warning("transaction_unclear", why=error.args[0].str())
@@ -184,10 +186,21 @@ class Lane:
 
     async def begin(self) -> None:
         """Take a producer if there is none; an open transaction of the one before is aborted."""
-        if self._producer is None:
-            producer = Producer(self._config)
-            await asyncio.get_running_loop().run_in_executor(None, producer.init_transactions, 60)
-            self._producer = producer
+        run = asyncio.get_running_loop().run_in_executor
+        while self._producer is None:
+            # Who is cancelled leaves it behind for the next: a second one of the same name would
+            # be fenced, or fence this one, whichever the brokers hear last.
+            starting = self._starting = self._starting or Producer(self._config)
+            try:
+                await to_the_end(run(None, starting.init_transactions, ASK))
+            except KafkaException as error:
+                if not passes(error.args[0]):
+                    self._starting = None
+                    raise
+                log.warning("broker_asked_again", why=error.args[0].str())
+                await asyncio.sleep(AGAIN)
+            else:
+                self._producer, self._starting = starting, None
 
     def _drop_generation(self) -> None:
         """Let no batch that was read until now be processed any more."""
@@ -208,9 +221,13 @@ class Lane:
             self.generation, self.metadata = generation, metadata
             self._next = {place: max(0, offset) for place, offset in offsets.items()}
 
+    def shut(self) -> None:
+        """Let no batch in any more: the partitions are let go next."""
+        self.generation = NONE
+
     async def leave(self) -> None:
         """Wait for the end of a transaction that is running, and let all partitions go."""
-        self.generation = NONE
+        self.shut()
         async with self._running:
             self.generation = NONE
             held, self.held = self.held, {}
@@ -218,7 +235,7 @@ class Lane:
                 each.forget()
                 metrics.drop(each.number)
             stores = [each.store for each in held.values()]
-            await _to_the_end(asyncio.get_running_loop().run_in_executor(None, _close, stores))
+            await to_the_end(asyncio.get_running_loop().run_in_executor(None, _close, stores))
 
     def takes(self, batch: Batch) -> bool:
         """Tell whether a batch is of the assignment that holds now."""
@@ -237,7 +254,7 @@ class Lane:
         return [held.number for held in self.held.values() if held.pending]
 
 
-async def _to_the_end(work: Awaitable[T]) -> T:
+async def to_the_end(work: Awaitable[T]) -> T:
     """Wait for work that must not be left half done, also when the waiting is cancelled."""
     whole = asyncio.ensure_future(work)
     try:
