@@ -161,6 +161,20 @@ async def test_a_transaction_that_fails_while_its_partitions_go_does_not_take_th
     assert group.unclear == 0
 
 
+@moments
+async def test_what_fails_again_and_again_is_tried_less_and_less_often(group: Group) -> None:
+    pauses = []
+    for _ in range(9):
+        group.lane.generation, group.lane._producer = 1, _refusing()
+        async with group.lane.transaction(Batch(1)) as parts:
+            assert parts == []
+        pauses.append(group.lane.pause)
+    assert group.unclear == 9
+    assert pauses == sorted(pauses)
+    assert pauses[0] < 1
+    assert pauses[-1] == 10
+
+
 def _refusing() -> Any:
     """A producer that begins no transaction."""
 

@@ -154,6 +154,7 @@ class Consumer(base.Consumer):
     async def _again(self, before: asyncio.Task[None] | None) -> None:
         if before is not None:
             await asyncio.wait([before])
+        await asyncio.sleep(self.lane.pause)
         generation = await asyncio.wrap_future(self.member.call(self.member.halt))
         await self._take(generation, {tp.partition for tp in self._assigned})
 

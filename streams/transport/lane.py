@@ -31,6 +31,7 @@ log = structlog.get_logger(__name__)
 
 T = TypeVar("T")
 NONE = -1  # a generation without partitions
+LONGEST_PAUSE = 10.0  # seconds between two tries of what fails again and again
 Offsets = dict[str, int]  # by table, the next offset of its changelog; -1 until it is known
 
 
@@ -121,6 +122,7 @@ class Lane:
         self._on_unclear = on_unclear
         self._producer: Producer | None = None
         self._starting: Producer | None = None  # its open transactions are not all ended yet
+        self._failures = 0  # transactions since the last one that was committed
         self._running = asyncio.Lock()
         self._next: dict[tuple[str, int], int] = {}  # what was committed of each input
         self.held: dict[int, Held] = {}
@@ -133,27 +135,44 @@ class Lane:
     async def transaction(self, batch: Batch) -> AsyncIterator[list[Part]]:
         """Process a batch in here: all of it counts, or nothing does."""
         async with self._running:
-            parts: list[Part] = []
-            if not self.takes(batch) or self._producer is None:
-                yield parts  # of an assignment that has ended: it will be read again
+            # 1. begin
+            producer = self._begun(batch)
+            if producer is None:
+                yield []  # it will be read again
                 return
+            parts = [
+                Part(self.held[number], records, Out(producer, self._prefix, number))
+                for number, records in batch.parts.items()
+            ]
             try:
-                # 1. begin
-                self._producer.begin_transaction()
-                for number, records in batch.parts.items():
-                    out = Out(self._producer, self._prefix, number)
-                    parts.append(Part(self.held[number], records, out))
                 # 2. process into the overlays, never into RocksDB
                 with metrics.commit_phase.labels("process").time():
                     yield parts
                 await to_the_end(self._finish(batch, parts))
             except KafkaException as error:
-                metrics.transactions.labels("unclear").inc()
-                log.warning("transaction_unclear", why=error.args[0].str())
-                self._producer = None
-                if self.takes(batch):  # else the partitions are let go anyway
-                    self._on_unclear()
-                self._drop_generation()
+                self._give_up(batch, error)
+
+    def _begun(self, batch: Batch) -> Producer | None:
+        """Begin, unless that is refused, or the batch is of an assignment that has ended."""
+        producer = self._producer
+        if not self.takes(batch) or producer is None:
+            return None
+        try:
+            producer.begin_transaction()
+        except KafkaException as error:  # it was fenced since the last one
+            self._give_up(batch, error)
+            return None
+        return producer
+
+    def _give_up(self, batch: Batch, error: KafkaException) -> None:
+        """Forget a transaction that ended without a clear yes, and its producer."""
+        metrics.transactions.labels("unclear").inc()
+        self._failures += 1
+        log.warning("transaction_unclear", why=error.args[0].str())
+        self._producer = None
+        if self.takes(batch):  # else the partitions are let go anyway
+            self._on_unclear()
+        self._drop_generation()
 
     async def _finish(self, batch: Batch, parts: list[Part]) -> None:
         producer, run = self._producer, asyncio.get_running_loop().run_in_executor
@@ -180,6 +199,7 @@ class Lane:
         with metrics.commit_phase.labels("write").time():
             await run(None, _write_stores, parts, offsets)
         self._next.update(batch.positions)
+        self._failures = 0
         _count(batch, parts)
 
     # ---- partitions
@@ -201,6 +221,11 @@ class Lane:
                 await asyncio.sleep(AGAIN)
             else:
                 self._producer, self._starting = starting, None
+
+    @property
+    def pause(self) -> float:
+        """Seconds to wait before the next try: longer and longer if nothing helps."""
+        return min(AGAIN * ((1 << min(self._failures, 10)) - 1), LONGEST_PAUSE)
 
     def _drop_generation(self) -> None:
         """Let no batch that was read until now be processed any more."""
