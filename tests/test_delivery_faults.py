@@ -9,10 +9,11 @@ from pathlib import Path
 from random import Random
 
 import pytest
-from confluent_kafka import Consumer, Producer, TopicPartition
+from confluent_kafka import Consumer, KafkaException, Producer, TopicPartition
 
 from streams.embedded import Broker
 from streams.process import HEARTBEAT
+from streams.transport.name import take_name
 from tests.lane_world import GROUP, History, World, check, wait_for
 
 pytestmark = pytest.mark.faults
@@ -171,3 +172,15 @@ def test_a_worker_that_waits_for_anothers_transaction_stops_in_time_and_others_j
     open_one.abort_transaction(30)
     waiting.wait_ready(30)
     run.check()
+
+
+def test_a_restart_ends_at_once_what_the_worker_before_has_left_open(world: World) -> None:
+    run = Run(world, 8)
+    name = take_name(world.folder / "a" / "state" / (world.prefix + GROUP), GROUP)
+    fenced = left_open(world, name.value)
+    assert name.lock is not None
+    name.lock.close()  # as when it died
+    world.worker("a").wait_ready(30)
+    run.check()
+    with pytest.raises(KafkaException, match="fenced"):
+        fenced.commit_transaction(30)

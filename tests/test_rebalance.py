@@ -3,14 +3,17 @@
 import asyncio
 from collections.abc import Awaitable, Callable
 from concurrent.futures import Future
+from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
+import pytest
 from confluent_kafka import KafkaError, KafkaException
 
 from streams.transport.batch import Batch
 from streams.transport.consumer import Consumer
 from streams.transport.lane import Lane
+from streams.transport.name import FILE, take_name
 
 
 class Group:
@@ -182,3 +185,31 @@ def _refusing() -> Any:
         raise KafkaException(KafkaError(KafkaError._FENCED))
 
     return SimpleNamespace(begin_transaction=refuse)
+
+
+# ---- the name of its transactions
+
+
+def test_a_worker_has_the_same_name_again_after_a_restart(tmp_path: Path) -> None:
+    first = take_name(tmp_path, "group")
+    assert first.lock is not None
+    first.lock.close()  # as the process's end does
+    assert take_name(tmp_path, "group").value == first.value
+    assert take_name(tmp_path / "other", "group").value != first.value
+
+
+def test_two_workers_on_one_folder_have_two_names(tmp_path: Path) -> None:
+    first, second = take_name(tmp_path, "group"), take_name(tmp_path, "group")
+    assert first.lock is not None
+    assert second.lock is None
+    assert first.value != second.value
+
+
+@pytest.mark.parametrize("left", ["", "ab12"])
+def test_a_name_that_was_cut_short_is_made_anew(tmp_path: Path, left: str) -> None:
+    (tmp_path / FILE).write_text(left)
+    made = take_name(tmp_path, "group")
+    assert made.lock is not None
+    made.lock.close()
+    assert len((tmp_path / FILE).read_text()) == 32
+    assert take_name(tmp_path, "group").value == made.value
