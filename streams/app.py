@@ -26,7 +26,7 @@ from streams.tables.partition import TABLES
 from streams.tables.restore import delete_forgotten, open_restored
 from streams.tables.store import URL
 from streams.tables.table import Table, TableManager
-from streams.topics import DAY, TOMBSTONES_STAY
+from streams.topics import DAY, LARGEST, TOMBSTONES_STAY
 from streams.transport.lane import Held, to_the_end
 from streams.transport.name import Name, take_name
 from streams.transport.transport import Plan, Transport
@@ -133,7 +133,7 @@ def producer_config(settings: Settings, name: Name) -> dict[str, Any]:
         "batch.size": 1_000_000,
         "queue.buffering.max.messages": 500_000,
         "queue.buffering.max.kbytes": 262_144,
-        "message.max.bytes": 2 * 1024 * 1024,
+        "message.max.bytes": LARGEST,
     }
 
 
