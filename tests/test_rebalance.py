@@ -29,6 +29,8 @@ class Group:
         self.taken: list[list[int]] = []
         self.generation = 0
         self.unclear = 0
+        self.crashes: list[BaseException] = []
+        self.expected: list[BaseException] = []
         self.lane = Lane({}, "", self._note_unclear)
         self.lane.begin = _nothing  # type: ignore[method-assign]
         self.member = SimpleNamespace(
@@ -48,10 +50,13 @@ class Group:
         made.app = SimpleNamespace(on_rebalance_start=lambda: None, tables=tables)
         made.on_partitions_assigned = lambda *_: self.pass_on.wait()
         made.on_partitions_revoked = _nothing
-        made.crash = _crash
+        made.crash = self._crash
         made._assigned, made._taking = set(), None
         made._rebalance, made._leaving = asyncio.Lock(), False
         return made
+
+    async def _crash(self, error: BaseException) -> None:
+        self.crashes.append(error)
 
     def _note_unclear(self) -> None:
         self.unclear += 1
@@ -83,13 +88,12 @@ async def _nothing(*_: object) -> None:
     pass
 
 
-async def _crash(error: BaseException) -> None:
-    raise error
-
-
 def _called(function: Callable[[], Any]) -> Any:
     future: Future[Any] = Future()
-    future.set_result(function())
+    try:
+        future.set_result(function())
+    except Exception as error:
+        future.set_exception(error)
     return future
 
 
@@ -97,7 +101,9 @@ def moments(test: Callable[[Group], Awaitable[None]]) -> Callable[[], None]:
     """Run a test on a loop of its own."""
 
     async def run() -> None:
-        await test(Group())
+        group = Group()
+        await test(group)
+        assert group.crashes == group.expected
 
     def whole() -> None:
         asyncio.run(run())
@@ -176,6 +182,21 @@ async def test_what_fails_again_and_again_is_tried_less_and_less_often(group: Gr
     assert pauses == sorted(pauses)
     assert pauses[0] < 1
     assert pauses[-1] == 10
+
+
+@moments
+async def test_a_worker_ends_if_it_cannot_take_the_way_back(group: Group) -> None:
+    await group.assign(0)
+    await asyncio.sleep(0.1)
+    lost = RuntimeError("the member has ended")
+
+    def halt() -> int:
+        raise lost
+
+    group.member.halt = halt
+    group.consumer._unclear()
+    await asyncio.sleep(0.1)
+    group.expected = [lost]
 
 
 def _refusing() -> Any:

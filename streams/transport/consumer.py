@@ -155,7 +155,11 @@ class Consumer(base.Consumer):
         if before is not None:
             await asyncio.wait([before])
         await asyncio.sleep(self.lane.pause)
-        generation = await asyncio.wrap_future(self.member.call(self.member.halt))
+        try:
+            generation = await asyncio.wrap_future(self.member.call(self.member.halt))
+        except Exception as error:  # nobody waits for this task: it would stand still unnoticed
+            await self._fail(error)
+            return
         await self._take(generation, {tp.partition for tp in self._assigned})
 
     async def _settle(self) -> None:
