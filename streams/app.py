@@ -7,7 +7,6 @@ from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from typing import Any
-from uuid import uuid4
 
 import faust
 import structlog
@@ -27,8 +26,9 @@ from streams.tables.partition import TABLES
 from streams.tables.restore import delete_forgotten, open_restored
 from streams.tables.store import URL
 from streams.tables.table import Table, TableManager
-from streams.topics import DAY, TOMBSTONES_STAY
-from streams.transport.lane import Held
+from streams.topics import DAY, LARGEST, TOMBSTONES_STAY
+from streams.transport.lane import Held, to_the_end
+from streams.transport.name import Name, take_name
 from streams.transport.transport import Plan, Transport
 
 log = structlog.get_logger(__name__)
@@ -48,13 +48,17 @@ class Worker:
     settings: Settings
     partitions: int
     readiness: Readiness
+    folder: Path  # of the group's state
+    name: Name
 
 
 def make_app(
     settings: Settings, partitions: int, scorecards: Published, readiness: Readiness
 ) -> faust.App:
     """Make a worker's app; partitions: what all topics have, see `transport.check`."""
-    worker = Worker(settings, partitions, readiness)
+    folder = settings.state_dir / (settings.prefix + settings.group)
+    name = take_name(folder, settings.group)
+    worker = Worker(settings, partitions, readiness, folder, name)
     faust_folder = settings.state_dir / "faust"
     faust_folder.mkdir(parents=True, exist_ok=True)
     app = faust.App(
@@ -76,7 +80,7 @@ def make_app(
     plan = Plan(
         consumer_config(settings),
         settings.librdkafka,
-        producer_config(settings),
+        producer_config(settings, name),
         settings.prefix,
         partitions,
         settings.commit_ms / 1000,
@@ -116,11 +120,11 @@ def consumer_config(settings: Settings) -> dict[str, Any]:
     }
 
 
-def producer_config(settings: Settings) -> dict[str, Any]:
+def producer_config(settings: Settings, name: Name) -> dict[str, Any]:
     """Give librdkafka's settings of the lane's producer."""
     return {
         **settings.librdkafka,
-        "transactional.id": f"{settings.group}-{uuid4()}",
+        "transactional.id": name.value,
         "transaction.timeout.ms": 10_000,  # a successor waits so long for what we leave open
         "enable.idempotence": True,
         "compression.type": "lz4",
@@ -129,7 +133,7 @@ def producer_config(settings: Settings) -> dict[str, Any]:
         "batch.size": 1_000_000,
         "queue.buffering.max.messages": 500_000,
         "queue.buffering.max.kbytes": 262_144,
-        "message.max.bytes": 2 * 1024 * 1024,
+        "message.max.bytes": LARGEST,
     }
 
 
@@ -139,13 +143,14 @@ async def _restore(worker: Worker, partitions: list[int]) -> list[Held]:
     Whoever cancels this finds every folder closed again.
     """
     worker.readiness.set("restored", False, "restoring")
-    folder = worker.settings.state_dir / (worker.settings.prefix + worker.settings.group)
     held: list[Held] = []
     try:
         for number in partitions:
-            held.append(await _open(worker.settings, folder, number))
+            held.append(await _open(worker.settings, worker.folder, number))
         run = asyncio.get_running_loop().run_in_executor
-        await run(None, delete_forgotten, folder, partitions, time.time_ns() // 1_000_000)
+        now = time.time_ns() // 1_000_000
+        # To the end: what is deleted must not be what the next restore opens.
+        await to_the_end(run(None, delete_forgotten, worker.folder, partitions, now))
     except BaseException:
         for each in held:
             each.store.close()
@@ -160,9 +165,12 @@ class _Cancelled(Exception):
 async def _open(settings: Settings, folder: Path, number: int) -> Held:
     cancelled = threading.Event()
 
-    def progress(_read: int, left: int) -> None:
+    def go_on() -> None:
         if cancelled.is_set():
             raise _Cancelled
+
+    def progress(_read: int, left: int) -> None:
+        go_on()
         metrics.restore_remaining.labels(str(number)).set(left)
 
     opening = asyncio.get_running_loop().run_in_executor(
@@ -176,6 +184,7 @@ async def _open(settings: Settings, folder: Path, number: int) -> Held:
             due_of,
             progress,
             TOMBSTONES_STAY,
+            go_on,
         ),
     )
     try:

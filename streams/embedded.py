@@ -168,7 +168,8 @@ class Broker:
     def _cluster(self) -> str:
         """Kafka's name for this cluster, the same for all its nodes: 16 bytes in base64."""
         named = uuid.uuid5(uuid.NAMESPACE_URL, f"plainscore:{self._folder.resolve()}")
-        return base64.urlsafe_b64encode(named.bytes).rstrip(b"=").decode()
+        text = base64.urlsafe_b64encode(named.bytes).rstrip(b"=").decode()
+        return "A" + text[1:] if text.startswith("-") else text  # that would be an option
 
     def _settings(self, node: int) -> dict[str, Any]:
         copies = min(3, len(self._ports))

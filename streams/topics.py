@@ -61,6 +61,7 @@ class Topic:
 
 
 WEEK = 7 * DAY
+LARGEST = 2 * 1024 * 1024  # bytes of a record that the lane writes; Kafka's default is half of that
 YEAR = 365 * DAY
 TOMBSTONES_STAY = WEEK
 # By when no topic holds a record that a tombstone or its retention ends: segment, compaction lag
@@ -90,10 +91,27 @@ _ROWS = (
         WEEK,
         "untouched",
         None,
-        settings={"max.message.bytes": str(2 * 1024 * 1024)},  # an input's largest and its headers
+        settings={"max.message.bytes": str(LARGEST)},  # an input's largest and its headers
     ),
-    Topic("citizens-changelog", "changelog", "compact", None, "state", None),
-    Topic("ledger-changelog", "changelog", "compact", None, "state", None),
+    # A row that its changelog refuses would hold up its partition for good.
+    Topic(
+        "citizens-changelog",
+        "changelog",
+        "compact",
+        None,
+        "state",
+        None,
+        settings={"max.message.bytes": str(LARGEST)},
+    ),
+    Topic(
+        "ledger-changelog",
+        "changelog",
+        "compact",
+        None,
+        "state",
+        None,
+        settings={"max.message.bytes": str(LARGEST)},
+    ),
 )
 
 TOPICS: dict[str, Topic] = {topic.name: topic for topic in _ROWS}

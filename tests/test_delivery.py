@@ -2,6 +2,7 @@
 
 import os
 import shutil
+import socket
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -132,6 +133,16 @@ def test_a_worker_can_be_stopped_while_it_starts(world: World, moment: float) ->
     wait_for(lambda: worker.events("metrics_served"), 30, "it serves metrics")
     time.sleep(moment)
     worker.stop(10)
+
+
+def test_a_worker_can_be_stopped_while_it_waits_for_a_broker_that_says_nothing(
+    tmp_path: Path,
+) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        worker = Worker(tmp_path, {"BROKERS": f"127.0.0.1:{silent.getsockname()[1]}"})
+        wait_for(lambda: worker.events("metrics_served"), 30, "it serves metrics")
+        silent.accept()  # it is asking now
+        assert worker.stop(10) < 5
 
 
 # ---- consents before events

@@ -9,9 +9,12 @@ from pathlib import Path
 from random import Random
 
 import pytest
+from confluent_kafka import Consumer, KafkaException, Producer, TopicPartition
 
 from streams.embedded import Broker
-from tests.lane_world import History, World, check, wait_for
+from streams.process import HEARTBEAT
+from streams.transport.name import take_name
+from tests.lane_world import GROUP, History, World, check, wait_for
 
 pytestmark = pytest.mark.faults
 
@@ -133,3 +136,51 @@ def test_a_worker_outlives_its_broker(prefix: str, tmp_path: Path) -> None:
         broker.start_node(0)
         run.check()
         assert not worker.ended()
+
+
+def left_open(world: World, name: str) -> Producer:
+    """A transaction that a worker leaves open who dies just before it commits."""
+    producer = Producer(
+        {
+            "bootstrap.servers": world.brokers,
+            "transactional.id": name,
+            "transaction.timeout.ms": 60_000,
+        }
+    )
+    producer.init_transactions(30)
+    producer.begin_transaction()
+    producer.produce(f"{world.prefix}citizens-changelog", None, HEARTBEAT, 0)
+    assert producer.flush(30) == 0
+    # Kafka takes the offsets of nobody in particular while the group is empty.
+    nobody = Consumer({"bootstrap.servers": world.brokers, "group.id": GROUP})
+    places = [TopicPartition(f"{world.prefix}purchases", 0, 0)]
+    producer.send_offsets_to_transaction(places, nobody.consumer_group_metadata(), 30)
+    nobody.close()
+    return producer
+
+
+def test_a_worker_that_waits_for_anothers_transaction_stops_in_time_and_others_join(
+    world: World,
+) -> None:
+    run = Run(world, 7)
+    open_one = left_open(world, "somebody-else")
+    waiting = world.worker("a")
+    wait_for(lambda: waiting.events("broker_asked_again"), 30, "it waits")
+    stopped = world.worker("b")
+    wait_for(lambda: stopped.events("broker_asked_again"), 30, "the other one waits too")
+    assert stopped.stop(10) < 5
+    open_one.abort_transaction(30)
+    waiting.wait_ready(30)
+    run.check()
+
+
+def test_a_restart_ends_at_once_what_the_worker_before_has_left_open(world: World) -> None:
+    run = Run(world, 8)
+    name = take_name(world.folder / "a" / "state" / (world.prefix + GROUP), GROUP)
+    fenced = left_open(world, name.value)
+    assert name.lock is not None
+    name.lock.close()  # as when it died
+    world.worker("a").wait_ready(30)
+    run.check()
+    with pytest.raises(KafkaException, match="fenced"):
+        fenced.commit_transaction(30)

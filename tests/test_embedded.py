@@ -242,6 +242,14 @@ def test_a_java_that_is_too_old_is_not_used(tmp_path: Path, monkeypatch: pytest.
     assert embedded.java() != old
 
 
+def test_no_cluster_is_named_like_an_option(tmp_path: Path):
+    """Kafka's tool would not take it; one folder of 64 would have such a name."""
+    broker = Broker()
+    for number in range(1_000):
+        broker._folder = tmp_path / str(number)
+        assert not broker._cluster().startswith("-")
+
+
 def test_a_taken_port_is_named_before_anything_is_fetched():
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = taken.getsockname()[1]

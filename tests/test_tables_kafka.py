@@ -61,7 +61,9 @@ class Changelogs:
         self.produce(producer, table, rows)
         producer.commit_transaction(30)
 
-    def open(self, on_progress: Any = lambda *_: None) -> tuple[PartitionStore, Restored]:
+    def open(
+        self, on_progress: Any = lambda *_: None, on_wait: Any = lambda: None
+    ) -> tuple[PartitionStore, Restored]:
         return open_restored(
             self.state_dir,
             PARTITION,
@@ -71,6 +73,7 @@ class Changelogs:
             due_of,
             on_progress,
             DAY,
+            on_wait,
         )
 
 
@@ -203,6 +206,27 @@ def test_a_restore_that_was_broken_off_goes_on_and_keeps_its_age(changelogs: Cha
     assert sum(1 for _ in store.rows("ledger")) == 20_000
     assert (store.last_write_ms() or 0) > (began or 0)
     store.close()
+
+
+def test_a_broker_that_is_away_is_waited_for_until_nobody_wants_to(tmp_path: Path) -> None:
+    class Stopped(Exception):
+        pass
+
+    def stop() -> None:
+        raise Stopped
+
+    with Broker() as broker:
+        changelogs = Changelogs(broker.bootstrap, tmp_path)
+        changelogs.commit("ledger", {b"1": b"one"})
+        broker.kill_node(0)
+        with pytest.raises(Stopped):
+            changelogs.open(on_wait=stop)
+        again = threading.Timer(5, broker.start_node, [0])
+        again.start()
+        store, restored = changelogs.open()
+        assert (restored.records, dict(store.rows("ledger"))) == (1, {b"1": b"one"})
+        store.close()
+        again.join()
 
 
 def test_a_topic_that_is_not_there_is_a_sentence(changelogs: Changelogs, tmp_path: Path) -> None:

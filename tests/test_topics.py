@@ -5,9 +5,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from streams import topics
+from streams.app import producer_config
 from streams.errors import BadUsage
 from streams.schemas import names
+from streams.settings import Settings
 from streams.topics import DAY, INPUTS, KINDS, TOPICS, audience_topic, murmur2, partition_of
+from streams.transport.name import Name
 
 # From the tests of Kafka's own clients (UtilsTest.testMurmur2).
 JAVA = {
@@ -83,6 +86,12 @@ def test_inputs_refuse_a_time_ahead_of_kafkas_clock_and_outputs_do_not_ask():
 
 def test_a_dead_letter_has_room_for_the_largest_record_and_its_headers():
     assert TOPICS["dead-letters"].config["max.message.bytes"] == "2097152"
+
+
+@pytest.mark.parametrize("name", ["citizens-changelog", "ledger-changelog"])
+def test_a_changelog_has_room_for_whatever_the_lane_can_send(name):
+    settings = producer_config(Settings(), Name("a-name", None))
+    assert TOPICS[name].config["max.message.bytes"] == str(settings["message.max.bytes"])
 
 
 def test_receipts_are_kept_for_a_year():

@@ -1,9 +1,12 @@
 """`plainscore worker`: score until stopped."""
 
 import asyncio
+import os
 import signal
+import socket
+import threading
 from functools import partial
-from typing import Any, NoReturn
+from typing import Any
 
 import structlog
 
@@ -22,7 +25,7 @@ def worker() -> None:
     from streams.transport.check import check_topics
     from streams.transport.scorecards import Follower
 
-    signal.signal(signal.SIGTERM, _leave)  # until the loop takes it over
+    _end_at_sigterm()  # until the loop takes it over
     given = settings.load()
     logs.configure(given.log_level, as_json=given.log_json)
     readiness, pulse = Readiness("restored", "reading"), Pulse()
@@ -34,8 +37,25 @@ def worker() -> None:
             asyncio.run(_run(make, pulse))
 
 
-def _leave(*_: object) -> NoReturn:
-    raise SystemExit(0)
+def _end_at_sigterm() -> None:
+    """End at once at a SIGTERM, also within a call that waits for brokers.
+
+    Nothing is held yet that would need an end of its own. Python would call a handler only after
+    that call, and an exception raised there comes out of librdkafka's as another one.
+    """
+    ours, wakeup = socket.socketpair()
+    wakeup.setblocking(False)
+    signal.signal(signal.SIGTERM, lambda *_: None)  # else it would kill; the thread is told
+    signal.set_wakeup_fd(wakeup.fileno())
+    threading.Thread(
+        target=_await_sigterm, args=(ours, wakeup), name="sigterm", daemon=True
+    ).start()
+
+
+def _await_sigterm(ours: socket.socket, _kept_open: socket.socket) -> None:
+    while signal.SIGTERM not in ours.recv(16):  # numbers of signals, one byte each
+        pass
+    os._exit(0)
 
 
 async def _run(make: Any, pulse: Any) -> None:

@@ -18,6 +18,7 @@ from confluent_kafka import (
 )
 
 from streams.errors import PlainscoreError, Unreachable
+from streams.outage import AGAIN, ASK, passes
 from streams.process import HEARTBEAT
 from streams.tables.counted import Counted
 from streams.tables.overlay import due_key
@@ -35,8 +36,13 @@ NOT_OWNED_FOR = 7 * DAY  # then a folder is deleted
 
 DueOf = Callable[[bytes, bytes], int | None]
 OnProgress = Callable[[int, int], None]  # records read, records still to read
+OnWait = Callable[[], None]  # called while no broker answers
 
 _log = structlog.get_logger(__name__)
+
+
+def _wait_on() -> None:
+    """Go on waiting, however long it takes."""
 
 
 @dataclass(frozen=True)
@@ -66,10 +72,11 @@ def open_restored(
     due_of: DueOf,
     on_progress: OnProgress,
     delete_retention_ms: int,
+    on_wait: OnWait = _wait_on,
 ) -> tuple[PartitionStore, Restored]:
     """Open a partition's folder, begin it anew if it is of no use, and restore it."""
     path = partition_folder(state_dir, partition)
-    ends = changelog_ends(partition, consumer_config, prefix, topics)
+    ends = changelog_ends(partition, consumer_config, prefix, topics, on_wait)
     now = time.time_ns() // 1_000_000
     try:
         store = PartitionStore.open(path)
@@ -82,7 +89,9 @@ def open_restored(
         PartitionStore.destroy(path)
         store = PartitionStore.open(path)
     try:
-        restored = restore(store, partition, consumer_config, prefix, topics, due_of, on_progress)
+        restored = restore(
+            store, partition, consumer_config, prefix, topics, due_of, on_progress, on_wait
+        )
     except BaseException:
         store.close()
         raise
@@ -133,19 +142,34 @@ def changelog_ends(
     consumer_config: Mapping[str, Any],
     prefix: str,
     topics: Mapping[str, str],
-    timeout: float = 30.0,
+    on_wait: OnWait = _wait_on,
 ) -> Ends:
-    """Ask where the changelogs begin and end; what open transactions have written counts too."""
+    """Ask where the changelogs begin and end; what open transactions have written counts too.
+
+    Brokers that are away are asked again, and what on_wait raises ends that.
+    """
+    while True:
+        try:
+            return _ends(partition, consumer_config, prefix, topics)
+        except KafkaException as error:
+            if not passes(error.args[0]):
+                where = f"{', '.join(topics.values())}, partition {partition}"
+                raise _unreachable(error.args[0], where) from error
+            _log.warning("broker_asked_again", why=error.args[0].str())
+        on_wait()
+        time.sleep(AGAIN)
+
+
+def _ends(
+    partition: int, consumer_config: Mapping[str, Any], prefix: str, topics: Mapping[str, str]
+) -> Ends:
+    # A client of its own each time: one from before a broker's restart may ask the leader of then.
     consumer = Consumer(_settings(consumer_config, "read_uncommitted"))
     ends = Ends({}, {})
     try:
         for table, topic in topics.items():
             place = TopicPartition(full_name(topic, prefix), partition)
-            ends.low[table], ends.high[table] = consumer.get_watermark_offsets(
-                place, timeout=timeout
-            )
-    except KafkaException as error:
-        raise _unreachable(error.args[0], f"{topic}, partition {partition}") from error
+            ends.low[table], ends.high[table] = consumer.get_watermark_offsets(place, timeout=ASK)
     finally:
         consumer.close()
     return ends
@@ -159,6 +183,7 @@ def restore(
     topics: Mapping[str, str],
     due_of: DueOf,
     on_progress: OnProgress,
+    on_wait: OnWait = _wait_on,
 ) -> Restored:
     """Read the changelogs from the stored offsets to the ends that they have now.
 
@@ -168,7 +193,7 @@ def restore(
     """
     began = time.monotonic()
     asked_ms = time.time_ns() // 1_000_000
-    ends = changelog_ends(partition, consumer_config, prefix, topics)
+    ends = changelog_ends(partition, consumer_config, prefix, topics, on_wait)
     writer = _Writer(store, due_of)
     if store.last_write_ms() is None:
         # If this restore breaks off, the next one must know from when on tombstones were missed.
@@ -232,7 +257,7 @@ class _Writer:
             return 0
         if error.code() == KafkaError._PARTITION_EOF and offset is not None:
             self.offsets[table] = offset  # past aborted records and the marks of ends
-        elif not error.retriable() and error.code() != KafkaError._ALL_BROKERS_DOWN:
+        elif not passes(error):
             raise _unreachable(error, f"{message.topic()}, partition {message.partition()}")
         return 0
 

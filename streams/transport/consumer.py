@@ -5,19 +5,22 @@ acknowledge and commit is committed with the transaction.
 """
 
 import asyncio
-from collections.abc import AsyncIterator, Iterable, Mapping
-from typing import Any
+from collections.abc import AsyncIterator, Callable, Iterable, Mapping
+from typing import Any, TypeVar
 
 import structlog
+from confluent_kafka import KafkaError, KafkaException
 from faust.transport import consumer as base
 from faust.types import TP, ConsumerMessage, Message
 
 from streams.errors import PlainscoreError
+from streams.outage import AGAIN, passes
 from streams.transport.batch import Batch
 from streams.transport.member import Member
 
 log = structlog.get_logger(__name__)
 
+T = TypeVar("T")
 FETCH = 1.0  # seconds that a fetch waits for a first record
 LEAVING = 60.0  # seconds that a rebalance waits for the running transaction
 
@@ -46,6 +49,8 @@ class Consumer(base.Consumer):
         )
         self._assigned: set[TP] = set()
         self._taking: asyncio.Task[None] | None = None
+        self._rebalance = asyncio.Lock()  # rebalances come one after the other, as the group's do
+        self._leaving = False  # no partition is taken any more
 
     # ---- lifecycle
 
@@ -53,10 +58,13 @@ class Consumer(base.Consumer):
         """Start the member; it joins the group when Faust subscribes."""
         self.transport.on_unclear = self._unclear
         await self.lane.begin()
-        self.member.start()
+        if not self._leaving:
+            self.member.start()
 
     async def on_stop(self) -> None:
         """Finish the running transaction, and leave the group."""
+        self._leaving = True
+        self.lane.shut()
         await self._settle()
         await self.lane.leave()
         if self.member.is_alive():
@@ -111,23 +119,33 @@ class Consumer(base.Consumer):
         asyncio.run_coroutine_threadsafe(self._fail(error), self.loop)
 
     async def _assign(self, partitions: set[int], generation: int) -> None:
-        try:
-            inputs = self.transport.plan.topics
-            self._assigned = {TP(topic, number) for topic in inputs for number in partitions}
-            self.app.on_rebalance_start()
-            self.app.consumer_generation_id = generation
-            await self.on_partitions_assigned(self._assigned, generation)
-            await self._settle()
-            self._taking = asyncio.ensure_future(self._take(generation, partitions))
-        except Exception as error:
-            await self._fail(error)
+        async with self._rebalance:
+            if not self._owns(generation):
+                return
+            try:
+                inputs = self.transport.plan.topics
+                self._assigned = {TP(topic, number) for topic in inputs for number in partitions}
+                self.app.on_rebalance_start()
+                self.app.consumer_generation_id = generation
+                await self.on_partitions_assigned(self._assigned, generation)
+                await self._settle()
+                if self._owns(generation):  # that took a while
+                    self._taking = asyncio.ensure_future(self._take(generation, partitions))
+            except Exception as error:
+                await self._fail(error)
+
+    def _owns(self, generation: int) -> bool:
+        """Tell whether an assignment still holds: what is revoked or lost may not be opened."""
+        return not self._leaving and generation == self.member.assignment
 
     async def _revoke(self) -> None:
-        await self._settle()
-        await self.lane.leave()
-        revoked, self._assigned = self._assigned, set()
-        self.app.on_rebalance_start()
-        await self.on_partitions_revoked(revoked)
+        async with self._rebalance:
+            self.lane.shut()  # first: a transaction that fails now must not begin to take again
+            await self._settle()
+            await self.lane.leave()
+            revoked, self._assigned = self._assigned, set()
+            self.app.on_rebalance_start()
+            await self.on_partitions_revoked(revoked)
 
     def _unclear(self) -> None:
         """Take the way back after a transaction without a clear yes."""
@@ -136,7 +154,12 @@ class Consumer(base.Consumer):
     async def _again(self, before: asyncio.Task[None] | None) -> None:
         if before is not None:
             await asyncio.wait([before])
-        generation = await asyncio.wrap_future(self.member.call(self.member.halt))
+        await asyncio.sleep(self.lane.pause)
+        try:
+            generation = await asyncio.wrap_future(self.member.call(self.member.halt))
+        except Exception as error:  # nobody waits for this task: it would stand still unnoticed
+            await self._fail(error)
+            return
         await self._take(generation, {tp.partition for tp in self._assigned})
 
     async def _settle(self) -> None:
@@ -152,18 +175,33 @@ class Consumer(base.Consumer):
         try:
             await lane.leave()
             await lane.begin()
-            offsets = await asyncio.wrap_future(member.call(member.committed))
+            offsets = await self._asked(member.committed)
             held = await self.transport.restore(sorted(partitions))
             self.app.tables.overlays = {each.number: each.overlay for each in held}
             await lane.take(generation, member.metadata, held, offsets)
-            reading = member.call(lambda: member.read_from(generation, offsets))
-            if await asyncio.wrap_future(reading):
+            # Until librdkafka has begun with a partition, it cannot seek in it.
+            reading = self._asked(lambda: member.read_from(generation, offsets), KafkaError._STATE)
+            if await reading:
                 self.transport.on_ready(sorted(partitions))
         except Exception as error:
             await self._fail(error)
 
+    async def _asked(self, question: Callable[[], T], *passing: int) -> T:
+        """Have the member ask the brokers; again, while the errors are such as pass."""
+        while True:
+            try:
+                return await asyncio.wrap_future(self.member.call(question))
+            except KafkaException as error:
+                if error.args[0].code() not in passing and not passes(error.args[0]):
+                    raise
+                log.info("broker_asked_again", why=error.args[0].str())
+            await asyncio.sleep(AGAIN)
+
     async def _fail(self, error: BaseException) -> None:
         """End the worker: what it was doing cannot go on."""
+        if self._leaving:
+            log.warning("failed_while_leaving", why=repr(error))
+            return
         if not isinstance(error, PlainscoreError):
             log.error("assignment_failed", why=repr(error))
         await self.crash(error)

@@ -17,6 +17,7 @@ import structlog
 from confluent_kafka import KafkaError, KafkaException, Message, Producer, TopicPartition
 
 from streams import metrics
+from streams.outage import AGAIN, ASK, passes
 from streams.process import Outcome
 from streams.record import Record
 from streams.scoring.citizen import Citizen
@@ -30,6 +31,7 @@ log = structlog.get_logger(__name__)
 
 T = TypeVar("T")
 NONE = -1  # a generation without partitions
+LONGEST_PAUSE = 10.0  # seconds between two tries of what fails again and again
 Offsets = dict[str, int]  # by table, the next offset of its changelog; -1 until it is known
 
 
@@ -119,6 +121,8 @@ class Lane:
         self._prefix = prefix
         self._on_unclear = on_unclear
         self._producer: Producer | None = None
+        self._starting: Producer | None = None  # its open transactions are not all ended yet
+        self._failures = 0  # transactions since the last one that was committed
         self._running = asyncio.Lock()
         self._next: dict[tuple[str, int], int] = {}  # what was committed of each input
         self.held: dict[int, Held] = {}
@@ -131,27 +135,44 @@ class Lane:
     async def transaction(self, batch: Batch) -> AsyncIterator[list[Part]]:
         """Process a batch in here: all of it counts, or nothing does."""
         async with self._running:
-            parts: list[Part] = []
-            if not self.takes(batch) or self._producer is None:
-                yield parts  # of an assignment that has ended: it will be read again
+            # 1. begin
+            producer = self._begun(batch)
+            if producer is None:
+                yield []  # it will be read again
                 return
+            parts = [
+                Part(self.held[number], records, Out(producer, self._prefix, number))
+                for number, records in batch.parts.items()
+            ]
             try:
-                # 1. begin
-                self._producer.begin_transaction()
-                for number, records in batch.parts.items():
-                    out = Out(self._producer, self._prefix, number)
-                    parts.append(Part(self.held[number], records, out))
                 # 2. process into the overlays, never into RocksDB
                 with metrics.commit_phase.labels("process").time():
                     yield parts
-                await _to_the_end(self._finish(batch, parts))
+                await to_the_end(self._finish(batch, parts))
             except KafkaException as error:
-                metrics.transactions.labels("unclear").inc()
-                log.warning("transaction_unclear", why=error.args[0].str())
-                self._producer = None
-                if self.takes(batch):  # else the partitions are let go anyway
-                    self._on_unclear()
-                self._drop_generation()
+                self._give_up(batch, error)
+
+    def _begun(self, batch: Batch) -> Producer | None:
+        """Begin, unless that is refused, or the batch is of an assignment that has ended."""
+        producer = self._producer
+        if not self.takes(batch) or producer is None:
+            return None
+        try:
+            producer.begin_transaction()
+        except KafkaException as error:  # it was fenced since the last one
+            self._give_up(batch, error)
+            return None
+        return producer
+
+    def _give_up(self, batch: Batch, error: KafkaException) -> None:
+        """Forget a transaction that ended without a clear yes, and its producer."""
+        metrics.transactions.labels("unclear").inc()
+        self._failures += 1
+        log.warning("transaction_unclear", why=error.args[0].str())
+        self._producer = None
+        if self.takes(batch):  # else the partitions are let go anyway
+            self._on_unclear()
+        self._drop_generation()
 
     async def _finish(self, batch: Batch, parts: list[Part]) -> None:
         producer, run = self._producer, asyncio.get_running_loop().run_in_executor
@@ -178,16 +199,33 @@ class Lane:
         with metrics.commit_phase.labels("write").time():
             await run(None, _write_stores, parts, offsets)
         self._next.update(batch.positions)
+        self._failures = 0
         _count(batch, parts)
 
     # ---- partitions
 
     async def begin(self) -> None:
         """Take a producer if there is none; an open transaction of the one before is aborted."""
-        if self._producer is None:
-            producer = Producer(self._config)
-            await asyncio.get_running_loop().run_in_executor(None, producer.init_transactions, 60)
-            self._producer = producer
+        run = asyncio.get_running_loop().run_in_executor
+        while self._producer is None:
+            # Who is cancelled leaves it behind for the next: a second one of the same name would
+            # be fenced, or fence this one, whichever the brokers hear last.
+            starting = self._starting = self._starting or Producer(self._config)
+            try:
+                await to_the_end(run(None, starting.init_transactions, ASK))
+            except KafkaException as error:
+                if not passes(error.args[0]):
+                    self._starting = None
+                    raise
+                log.warning("broker_asked_again", why=error.args[0].str())
+                await asyncio.sleep(AGAIN)
+            else:
+                self._producer, self._starting = starting, None
+
+    @property
+    def pause(self) -> float:
+        """Seconds to wait before the next try: longer and longer if nothing helps."""
+        return min(AGAIN * ((1 << min(self._failures, 10)) - 1), LONGEST_PAUSE)
 
     def _drop_generation(self) -> None:
         """Let no batch that was read until now be processed any more."""
@@ -208,9 +246,13 @@ class Lane:
             self.generation, self.metadata = generation, metadata
             self._next = {place: max(0, offset) for place, offset in offsets.items()}
 
+    def shut(self) -> None:
+        """Let no batch in any more: the partitions are let go next."""
+        self.generation = NONE
+
     async def leave(self) -> None:
         """Wait for the end of a transaction that is running, and let all partitions go."""
-        self.generation = NONE
+        self.shut()
         async with self._running:
             self.generation = NONE
             held, self.held = self.held, {}
@@ -218,7 +260,7 @@ class Lane:
                 each.forget()
                 metrics.drop(each.number)
             stores = [each.store for each in held.values()]
-            await _to_the_end(asyncio.get_running_loop().run_in_executor(None, _close, stores))
+            await to_the_end(asyncio.get_running_loop().run_in_executor(None, _close, stores))
 
     def takes(self, batch: Batch) -> bool:
         """Tell whether a batch is of the assignment that holds now."""
@@ -237,7 +279,7 @@ class Lane:
         return [held.number for held in self.held.values() if held.pending]
 
 
-async def _to_the_end(work: Awaitable[T]) -> T:
+async def to_the_end(work: Awaitable[T]) -> T:
     """Wait for work that must not be left half done, also when the waiting is cancelled."""
     whole = asyncio.ensure_future(work)
     try:

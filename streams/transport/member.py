@@ -16,6 +16,7 @@ from typing import Any, TypeVar
 import structlog
 from confluent_kafka import (
     OFFSET_BEGINNING,
+    OFFSET_END,
     Consumer,
     KafkaError,
     KafkaException,
@@ -25,6 +26,7 @@ from confluent_kafka import (
 from confluent_kafka.admin import AdminClient, OffsetSpec  # type: ignore[attr-defined]
 
 from streams import metrics
+from streams.outage import ASK
 from streams.record import Record, headers_of
 from streams.topics import INPUTS, bare_name, full_name
 from streams.transport.batch import Batch
@@ -77,6 +79,7 @@ class Member(threading.Thread):
         self._paused = False
         self._noted = 0.0
         self.generation = 0
+        self.assignment = 0  # the generation in which the group last gave or took partitions
         self.metadata: Any = None  # of the group, for the transaction: taken on assignment
 
     # ---- from other threads
@@ -145,13 +148,15 @@ class Member(threading.Thread):
         )
 
     def committed(self) -> dict[Place, int]:
-        """Ask for the committed offsets of all places, waiting for open transactions' ends."""
-        return self._offsets(self._consumer.assignment())
+        """Ask for the committed offsets of all places; KafkaException while they are not stable.
 
-    def _offsets(self, partitions: list[TopicPartition]) -> dict[Place, int]:
+        An open transaction's end is waited for, which may be long: ask again, so that the group's
+        protocol, and who wants to stop, are served in between.
+        """
+        partitions = self._consumer.assignment()
         if not partitions:
             return {}
-        asked = self._consumer.committed(partitions, timeout=30)
+        asked = self._consumer.committed(partitions, timeout=ASK)
         for each in asked:
             if each.error is not None:  # to read from the start for that would turn back the gate
                 raise KafkaException(each.error)
@@ -261,6 +266,8 @@ class Member(threading.Thread):
             "shares": others,
         }
         ends = self._ends(behind)
+        if ends is None:
+            return ()
         held_back: list[TopicPartition] = []
         topics: tuple[str, ...] = INPUTS
         for number, topic in enumerate(GATE, 1):
@@ -288,8 +295,12 @@ class Member(threading.Thread):
 
     def _ends(
         self, partitions: Mapping[str, Collection[int | None]]
-    ) -> dict[str, dict[Place, int]]:
-        """Ask where topics end now, by topic; it is asked until the broker answers."""
+    ) -> dict[str, dict[Place, int]] | None:
+        """Ask where topics end now, by topic, until the broker answers.
+
+        None if the assignment changed, or if a call must be served first: without an answer nobody
+        knows whether a consent is missing.
+        """
         generation = self.generation
         asked = {
             TopicPartition(full_name(topic, self._prefix), partition): _LATEST
@@ -300,7 +311,7 @@ class Member(threading.Thread):
         ends: dict[str, dict[Place, int]] = {topic: {} for topic in partitions}
         while asked:
             try:
-                for where, future in self._admin.list_offsets(asked, request_timeout=10).items():
+                for where, future in self._admin.list_offsets(asked, request_timeout=ASK).items():
                     topic, partition = self._place(where)
                     ends[topic][topic, partition] = future.result().offset
                 break
@@ -309,8 +320,8 @@ class Member(threading.Thread):
                 # This client would go on to name the leaders of before a broker's restart.
                 self._admin = AdminClient(self._admin_config)
                 self._consume(MOST_RECORDS, IDLE)
-                if self.generation != generation:
-                    break
+                if self.generation != generation or self._called():
+                    return None
         return ends
 
     def _cut(self, topics: Collection[str], ready: int) -> Batch:
@@ -379,16 +390,18 @@ class Member(threading.Thread):
     # ---- the group's protocol
 
     def _assigned(self, consumer: Consumer, partitions: list[TopicPartition]) -> None:
+        # Nothing is asked of the brokers here. A dead member's transaction keeps offsets unstable
+        # for up to 20 s, in which neither the group nor who wants to stop would be served.
         self.metadata = consumer.consumer_group_metadata()
-        offsets = self._offsets(partitions)
         for each in partitions:
-            each.offset = offsets[self._place(each)]
+            each.offset = OFFSET_END  # `read_from` seeks
         consumer.assign(partitions)
         consumer.pause(partitions)
         self._paused, self._reading = True, False
         self._forget()
-        self._reached = offsets
+        self._reached.clear()
         self.generation += 1
+        self.assignment = self.generation
         self._on_assigned({each.partition for each in partitions}, self.generation)
 
     def _revoked(self, _consumer: Consumer, _partitions: list[TopicPartition]) -> None:
@@ -396,6 +409,7 @@ class Member(threading.Thread):
         self._forget()
         self._reached.clear()
         self.generation += 1
+        self.assignment = self.generation
         self._on_revoked()
 
     def _place(self, where: TopicPartition) -> Place:

@@ -1,0 +1,46 @@
+"""The name under which a worker's transactions go: the same after a restart.
+
+Kafka then ends what the worker before has left open at once; under a new name everybody would wait
+until it times out.
+"""
+
+import fcntl
+import socket
+from dataclasses import dataclass
+from pathlib import Path
+from typing import IO
+from uuid import uuid4
+
+FILE = "transactional-id"
+LETTERS = len(uuid4().hex)
+
+
+@dataclass(frozen=True)
+class Name:
+    """A transactional.id, and the lock that makes it this process's own for as long as it lives."""
+
+    value: str
+    lock: IO[str] | None
+
+
+def take_name(folder: Path, group: str) -> Name:
+    """Take the name kept in a state folder, or one for this time if another process has that.
+
+    Two workers of one name would fence each other for ever. RocksDB's locks keep them apart only
+    where they want the same partition; and a folder that was copied is on another host.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    file = (folder / FILE).open("a+")
+    try:
+        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError:
+        file.close()
+        return Name(f"{group}-{uuid4().hex}", None)
+    file.seek(0)
+    kept = file.read()
+    if len(kept) != LETTERS:  # new, or cut short
+        kept = uuid4().hex
+        file.truncate(0)
+        file.write(kept)
+        file.flush()
+    return Name(f"{group}-{socket.gethostname()}-{kept}", file)
