@@ -142,6 +142,20 @@ def test_records_in_a_folder_survive_a_restart_on_another_port(tmp_path: Path):
 
 
 @pytest.mark.kafka
+def test_a_folder_whose_cluster_id_begins_with_a_dash_is_taken(tmp_path: Path):
+    """Kafka's tool takes such an id for an option, unless told in one word; 1 in 64 is one."""
+    folders = (tmp_path / f"kept-{number}" for number in range(10_000))
+    folder = next(each for each in folders if embedded._cluster_id(each).startswith("-"))
+    with Broker(folder) as broker:
+        assert broker._folder == folder
+        create(broker.bootstrap, "events")
+        publish(broker.bootstrap, "events", b"one")
+        assert records(broker.bootstrap, "events") == [b"one"]
+    (kept,) = folder.rglob("meta.properties")
+    assert f"cluster.id={embedded._cluster_id(folder)}\n" in kept.read_text()
+
+
+@pytest.mark.kafka
 @pytest.mark.faults
 def test_of_three_nodes_one_may_die():
     with Broker(nodes=3) as broker:
