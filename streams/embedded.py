@@ -152,7 +152,8 @@ class Broker:
         settings.write_text("".join(lines))
         if formatted.exists():
             return
-        tool = ("format", "-t", self._cluster(), "-c", str(settings))
+        # One word: the tool takes an id that begins with "-" for another option otherwise.
+        tool = ("format", f"--cluster-id={_cluster_id(self._folder)}", "-c", str(settings))
         with (place / "output.log").open("ab") as output:
             done = subprocess.run(
                 self._command(node, STORAGE_TOOL, *tool, jvm=[QUICKLY]),
@@ -164,12 +165,6 @@ class Broker:
         if done.returncode:
             raise self._failed(node)
         formatted.touch()
-
-    def _cluster(self) -> str:
-        """Kafka's name for this cluster, the same for all its nodes: 16 bytes in base64."""
-        named = uuid.uuid5(uuid.NAMESPACE_URL, f"plainscore:{self._folder.resolve()}")
-        text = base64.urlsafe_b64encode(named.bytes).rstrip(b"=").decode()
-        return "A" + text[1:] if text.startswith("-") else text  # that would be an option
 
     def _settings(self, node: int) -> dict[str, Any]:
         copies = min(3, len(self._ports))
@@ -405,6 +400,12 @@ def _answers(port: int) -> bool:
 
 
 # ---- folders
+
+
+def _cluster_id(folder: Path) -> str:
+    """Kafka's name for the cluster in a folder, the same for all its nodes: 16 bytes in base64."""
+    named = uuid.uuid5(uuid.NAMESPACE_URL, f"plainscore:{folder.resolve()}")
+    return base64.urlsafe_b64encode(named.bytes).rstrip(b"=").decode()
 
 
 def _open_folder(given: Path | None, nodes: int) -> tuple[Path, int]:

@@ -32,3 +32,16 @@ class Unreachable(PlainscoreError):
     """The broker or another service could not be reached; exit code 3."""
 
     exit_code = 3
+
+
+def disk_full(where: str) -> Unreachable:
+    """No file can grow any more; like a broker that is away, this passes without a change of ours.
+
+    `where`: what could not be written.
+    """
+    return Unreachable(
+        "The disk is full",
+        where=where,
+        next_step="Free some space, or set PLAINSCORE_STATE_DIR to a disk with more. "
+        "Nothing that Kafka holds is lost.",
+    )

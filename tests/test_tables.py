@@ -194,6 +194,38 @@ def test_a_disk_that_takes_no_more_is_a_sentence(tmp_path: Path) -> None:
     assert f"({tmp_path / 'p'}). Look at free space" in ran.stdout
 
 
+NO_ROOM = """
+import os, resource, sys
+from pathlib import Path
+from streams.tables.partition import PartitionStore
+store = PartitionStore.open(Path(sys.argv[1]))
+store.write({"citizens": {b"first": b""}}, {b"first": b""}, {"citizens": 1, "ledger": 0}, None)
+store.close()
+store = PartitionStore.open(Path(sys.argv[1]))
+for number in range(3_000):
+    row = {b"%09d" % number: os.urandom(1_000)}
+    citizen = {b"%09d" % number: b"small"}
+    offsets = {"citizens": number + 2, "ledger": number + 1}
+    store.write({"citizens": citizen, "ledger": row}, citizen, offsets, None)
+resource.setrlimit(resource.RLIMIT_FSIZE, (1_000_000, 1_000_000))  # the ledger alone takes more
+store.close()
+"""
+
+
+def test_a_disk_that_takes_no_more_on_closing_parts_no_family_from_another(tmp_path: Path) -> None:
+    """Rows of citizens without their due times would never age: a restore sees nothing to do."""
+    path = tmp_path / "p"
+    command = [sys.executable, "-c", NO_ROOM, str(path)]
+    closed = subprocess.run(command, check=True, capture_output=True, text=True)
+    assert "state_folder_not_written" in closed.stdout + closed.stderr
+    store = PartitionStore.open(path)
+    assert store.offsets() == {"citizens": 1, "ledger": 0}
+    held = {family: [key for key, _ in store.rows(family)] for family in ("ledger", "due")}
+    assert held == {"ledger": [], "due": [b"first"]}
+    assert [key for key, _ in store.rows("citizens")] == [b"first"]
+    store.close()
+
+
 def test_a_folder_that_is_in_use_is_not_taken(store: PartitionStore) -> None:
     with pytest.raises(BadUsage, match="another process uses the state folder"):
         PartitionStore.open(store.path)

