@@ -154,7 +154,7 @@ class Lane:
                 with metrics.commit_phase.labels("process").time():
                     yield parts
                 await to_the_end(self._finish(batch, parts))
-                self._fit(time.monotonic() - began)
+                self._fit(len(batch), time.monotonic() - began)
             except KafkaException as error:
                 self._give_up(batch, error)
 
@@ -181,11 +181,11 @@ class Lane:
             self._on_unclear()
         self._drop_generation()
 
-    def _fit(self, seconds: float) -> None:
+    def _fit(self, records: int, seconds: float) -> None:
         """Fit batches to the machine: a full one that times out would do so again and again."""
         if seconds > LONG:
             self.most = max(FEWEST_RECORDS, self.most // 2)
-        elif seconds < LONG / 2:
+        elif seconds < LONG / 4 and records > self.most // 2:  # a small one proves nothing
             self.most = min(MOST_RECORDS, self.most * 2)
 
     async def _finish(self, batch: Batch, parts: list[Part]) -> None:
