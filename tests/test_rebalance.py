@@ -10,9 +10,9 @@ from typing import Any
 import pytest
 from confluent_kafka import KafkaError, KafkaException
 
-from streams.transport.batch import Batch
+from streams.transport.batch import MOST_RECORDS, Batch
 from streams.transport.consumer import Consumer
-from streams.transport.lane import Lane
+from streams.transport.lane import FEWEST_RECORDS, FIRST_RECORDS, LONG, Lane
 from streams.transport.name import FILE, take_name
 
 
@@ -182,6 +182,25 @@ async def test_what_fails_again_and_again_is_tried_less_and_less_often(group: Gr
     assert pauses == sorted(pauses)
     assert pauses[0] < 1
     assert pauses[-1] == 10
+
+
+@moments
+async def test_batches_shrink_when_transactions_last_long_and_grow_again(group: Group) -> None:
+    """Kafka aborts what lasts for 10 s: a full batch that does would be tried for ever."""
+    lane = group.lane
+    lane.generation, lane._producer = 1, _refusing()
+    async with lane.transaction(Batch(1)):
+        pass
+    assert lane.most == FIRST_RECORDS // 4
+    for _ in range(10):
+        lane._fit(1, LONG + 1)
+    assert lane.most == FEWEST_RECORDS
+    lane._fit(FEWEST_RECORDS, LONG - 1)
+    lane._fit(1, 0.1)
+    assert lane.most == FEWEST_RECORDS
+    for _ in range(10):
+        lane._fit(lane.most, 0.1)
+    assert lane.most == MOST_RECORDS
 
 
 @moments

@@ -83,7 +83,9 @@ class Consumer(base.Consumer):
         if not self.flow_active:
             await self.wait(self.can_resume_flow)  # type: ignore[arg-type]
         seconds = 0.0 if self.lane.pending else min(timeout, FETCH)
-        batch = await asyncio.wrap_future(self.member.call(lambda: self.member.fetch(seconds)))
+        most = self.lane.most
+        fetching = self.member.call(lambda: self.member.fetch(seconds, most))
+        batch = await asyncio.wrap_future(fetching)
         pending = self.lane.pending
         if batch is None and pending:
             batch = Batch(self.lane.generation)

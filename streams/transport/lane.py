@@ -25,12 +25,15 @@ from streams.tables.counted import Counted
 from streams.tables.overlay import Overlay
 from streams.tables.partition import PartitionStore
 from streams.topics import full_name
-from streams.transport.batch import Batch
+from streams.transport.batch import MOST_RECORDS, Batch
 
 log = structlog.get_logger(__name__)
 
 T = TypeVar("T")
 NONE = -1  # a generation without partitions
+FIRST_RECORDS = 1_000  # in a batch, until it is seen how fast the machine is
+FEWEST_RECORDS = 100  # in a batch, however slow it is
+LONG = 3.0  # seconds of a transaction; far fewer than Kafka lets one last (transaction.timeout.ms)
 LONGEST_PAUSE = 10.0  # seconds between two tries of what fails again and again
 Offsets = dict[str, int]  # by table, the next offset of its changelog; -1 until it is known
 
@@ -123,6 +126,7 @@ class Lane:
         self._producer: Producer | None = None
         self._starting: Producer | None = None  # its open transactions are not all ended yet
         self._failures = 0  # transactions since the last one that was committed
+        self.most = FIRST_RECORDS  # in the next batch
         self._running = asyncio.Lock()
         self._next: dict[tuple[str, int], int] = {}  # what was committed of each input
         self.held: dict[int, Held] = {}
@@ -144,11 +148,13 @@ class Lane:
                 Part(self.held[number], records, Out(producer, self._prefix, number))
                 for number, records in batch.parts.items()
             ]
+            began = time.monotonic()
             try:
                 # 2. process into the overlays, never into RocksDB
                 with metrics.commit_phase.labels("process").time():
                     yield parts
                 await to_the_end(self._finish(batch, parts))
+                self._fit(len(batch), time.monotonic() - began)
             except KafkaException as error:
                 self._give_up(batch, error)
 
@@ -168,11 +174,19 @@ class Lane:
         """Forget a transaction that ended without a clear yes, and its producer."""
         metrics.transactions.labels("unclear").inc()
         self._failures += 1
+        self.most = max(FEWEST_RECORDS, self.most // 4)  # it may have lasted too long
         log.warning("transaction_unclear", why=error.args[0].str())
         self._producer = None
         if self.takes(batch):  # else the partitions are let go anyway
             self._on_unclear()
         self._drop_generation()
+
+    def _fit(self, records: int, seconds: float) -> None:
+        """Fit batches to the machine: a full one that times out would do so again and again."""
+        if seconds > LONG:
+            self.most = max(FEWEST_RECORDS, self.most // 2)
+        elif seconds < LONG / 4 and records > self.most // 2:  # a small one proves nothing
+            self.most = min(MOST_RECORDS, self.most * 2)
 
     async def _finish(self, batch: Batch, parts: list[Part]) -> None:
         producer, run = self._producer, asyncio.get_running_loop().run_in_executor

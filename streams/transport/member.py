@@ -29,7 +29,7 @@ from streams import metrics
 from streams.outage import ASK
 from streams.record import Record, headers_of
 from streams.topics import INPUTS, bare_name, full_name
-from streams.transport.batch import Batch
+from streams.transport.batch import MOST_RECORDS, Batch
 
 log = structlog.get_logger(__name__)
 
@@ -37,7 +37,6 @@ T = TypeVar("T")
 Place = tuple[str, int]  # a topic's bare name, and a partition
 
 GATE = ("consents", "shares")  # read to their end before what they let through
-MOST_RECORDS = 10_000  # in a batch
 IDLE = 1.0  # seconds without a fetch, after which the group's protocol must be served all the same
 WAIT = 0.05  # seconds that one poll waits
 
@@ -198,7 +197,7 @@ class Member(threading.Thread):
 
     # ---- batches
 
-    def fetch(self, seconds: float) -> Batch | None:
+    def fetch(self, seconds: float, most: int = MOST_RECORDS) -> Batch | None:
         """Gather a batch; None if nothing came in time, or if the assignment changed."""
         if not self._reading:
             self._idle()
@@ -214,10 +213,10 @@ class Member(threading.Thread):
             if self.generation != generation or time.monotonic() > deadline or self._called():
                 return None
             self._consume(1, WAIT if seconds else 0)
-        if len(self._others) < MOST_RECORDS:
-            self._consume(MOST_RECORDS - len(self._others), self._gather_seconds)
-        ready = min(len(self._others), MOST_RECORDS)  # what comes later asks for ends of its own
-        topics = self._read_gate()
+        if len(self._others) < most:
+            self._consume(most - len(self._others), self._gather_seconds)
+        ready = min(len(self._others), most)  # what comes later asks for ends of its own
+        topics = self._read_gate(most)
         return self._cut(topics, ready) if topics and self.generation == generation else None
 
     def _called(self) -> bool:
@@ -250,7 +249,7 @@ class Member(threading.Thread):
             self._gate.get(topic, self._others).append(message)
             self._reached[place] = self._after_last[place] = offset + 1
 
-    def _read_gate(self) -> tuple[str, ...]:
+    def _read_gate(self, most: int) -> tuple[str, ...]:
         """Read consents, then shares, to the ends that they have now: after the rest was fetched.
 
         Kafka does not order topics among each other. Who waited for a consent's acknowledgement
@@ -272,10 +271,10 @@ class Member(threading.Thread):
         topics: tuple[str, ...] = INPUTS
         for number, topic in enumerate(GATE, 1):
             while any(self._reached.get(place, 0) < end for place, end in ends[topic].items()):
-                if len(self._gate[topic]) >= MOST_RECORDS:
+                if len(self._gate[topic]) >= most:
                     topics = GATE[:number]
                     break
-                self._consume(MOST_RECORDS, WAIT)
+                self._consume(most, WAIT)
                 if self.generation != generation or self._called():
                     topics = ()
                     break
