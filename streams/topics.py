@@ -151,6 +151,7 @@ def full_name(name: str, prefix: str = "") -> str:
     return prefix + name
 
 
+@lru_cache(maxsize=1_024)
 def bare_name(full: str, prefix: str) -> str:
     """Give the name without the prefix; a name without that prefix is not ours."""
     if not full.startswith(prefix):

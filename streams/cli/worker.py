@@ -1,6 +1,7 @@
 """`plainscore worker`: score until stopped."""
 
 import asyncio
+import gc
 import os
 import signal
 import socket
@@ -65,6 +66,10 @@ async def _run(make: Any, pulse: Any) -> None:
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stop.set)
     app = make()
+    # Citizens are many objects that live long and make no cycles: the collector went through all of
+    # them again and again, for a tenth of the time.
+    gc.freeze()
+    gc.set_threshold(100_000, 50, 100)
     beat = asyncio.ensure_future(pulse.beat())
     app.finalize()
     starting = asyncio.ensure_future(app.start())  # it ends when the first partitions are restored

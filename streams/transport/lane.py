@@ -35,6 +35,7 @@ FIRST_RECORDS = 1_000  # in a batch, until it is seen how fast the machine is
 FEWEST_RECORDS = 100  # in a batch, however slow it is
 LONG = 3.0  # seconds of a transaction; far fewer than Kafka lets one last (transaction.timeout.ms)
 LONGEST_PAUSE = 10.0  # seconds between two tries of what fails again and again
+Told = Callable[[KafkaError | None, Message], None]  # of a record's delivery
 Offsets = dict[str, int]  # by table, the next offset of its changelog; -1 until it is known
 
 
@@ -93,19 +94,28 @@ class Out:
         partition: int | None = None,
         headers: Sequence[tuple[str, bytes]] = (),
         timestamp: int | None = None,
-        on_delivery: Callable[[KafkaError | None, Message], None] | None = None,
     ) -> None:
         """Send a record; it waits while librdkafka's queue is full."""
         more: dict[str, Any] = {} if timestamp is None else {"timestamp": timestamp}
         if headers:
             more["headers"] = list(headers)
-        if on_delivery is not None:
-            more["on_delivery"] = on_delivery
         where = self._partition if partition is None else partition
-        name = full_name(topic, self._prefix)
+        self._put(full_name(topic, self._prefix), value, key, where, **more)
+
+    def produce_rows(self, topic: str, rows: dict[bytes, bytes | None], on_last: Told) -> None:
+        """Send the rows of a changelog; `on_last` hears of the delivery of the last of them."""
+        name, where = full_name(topic, self._prefix), self._partition
+        last = next(reversed(rows))
+        for key, value in rows.items():
+            if key is last:
+                self._put(name, value, key, where, on_delivery=on_last)
+            else:
+                self._put(name, value, key, where)
+
+    def _put(self, *record: Any, **more: Any) -> None:
         while True:
             try:
-                self._send(name, value, key, where, **more)
+                self._send(*record, **more)
                 return
             except BufferError:
                 self._producer.poll(0.1)
@@ -314,22 +324,14 @@ def _write_changelogs(parts: list[Part]) -> dict[int, Offsets]:
     offsets: dict[int, Offsets] = defaultdict(dict)
     for part in parts:
         for table, rows in part.held.overlay.changes().items():
-            last = len(rows) - 1
-            for place, (key, value) in enumerate(rows.items()):
-                if place < last:
-                    part.out.produce(f"{table}-changelog", key, value)
-                    continue
+            if rows:
                 offsets[part.number][table] = -1
-                part.out.produce(
-                    f"{table}-changelog",
-                    key,
-                    value,
-                    on_delivery=_noting(offsets[part.number], table),
-                )
+                noting = _noting(offsets[part.number], table)
+                part.out.produce_rows(f"{table}-changelog", rows, noting)
     return offsets
 
 
-def _noting(offsets: Offsets, table: str) -> Callable[[KafkaError | None, Message], None]:
+def _noting(offsets: Offsets, table: str) -> Told:
     def note(error: KafkaError | None, message: Message) -> None:
         offset = message.offset()
         if error is None and offset is not None:
