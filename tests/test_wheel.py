@@ -2,6 +2,7 @@
 
 import os
 import re
+import shutil
 import subprocess
 import sys
 import venv
@@ -72,3 +73,21 @@ def test_installed_alone_it_runs_the_demo_from_another_folder(
     last = r"69,659 purchases, [0-9,]+ citizens: every score equals the recount"
     assert re.fullmatch(last, told[-1]), told[-1]
     assert list(tmp_path.iterdir()) == []
+
+
+CORE = ("oracle", "stories", "properties", "ledger", "codec", "hostile")
+
+
+@pytest.mark.timeout(600)
+def test_its_compiled_modules_score_as_their_sources_do(installed: Path, tmp_path: Path) -> None:
+    """The tests of the core, on what was installed: their copy stands where no source is."""
+    code = "import streams.process as p, streams.scoring.apply as a; print(p.__file__, a.__file__)"
+    for imported in run(installed / "python", "-c", code, cwd=tmp_path).split():
+        assert Path(imported).suffix in (".so", ".pyd"), "no C compiler, or it failed"
+    for name in ("tests", "schemas"):
+        shutil.copytree(ROOT / name, tmp_path / name)
+    shutil.copy(ROOT / "pyproject.toml", tmp_path)
+    pip = (sys.executable, "-m", "pip", "--python", installed / "python")
+    run(*pip, "install", "-q", "pytest", "pytest-timeout", "hypothesis")
+    chosen = [f"tests/test_{name}.py" for name in CORE]
+    run(installed / "python", "-m", "pytest", "-q", *chosen, cwd=tmp_path)
