@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from functools import cache, lru_cache
 from hashlib import sha256
 from secrets import token_hex
-from typing import Any, NamedTuple, Protocol
+from typing import Any, Protocol
 
 from streams.codec import Undecodable, decode, encode, pack, unpack
 from streams.dead_letters import headers_for, own_headers
@@ -148,7 +148,8 @@ class Outcome:
     pending: bool = False  # work is left: call again, with no records if none have come
 
 
-class Given(NamedTuple):
+@dataclass(slots=True)
+class Given:
     """A record with what could be read of it."""
 
     record: Record
@@ -281,12 +282,14 @@ class _Batch:
         None: the record is not one of those, or cannot be taken; or the citizen is not known here.
         """
         places: list[bytes | None] = []
-        for record, values, refusal, names in given:
-            citizen = self.known.get(names[0]) if names and refusal is None else None
-            if citizen is None or values is None or record.topic not in _MERGE:
+        for each in given:
+            topic, values = each.record.topic, each.values
+            sound = each.names and each.refusal is None and topic in _MERGE
+            citizen = self.known.get(each.names[0]) if sound else None
+            if citizen is None or values is None:
                 places.append(None)
             else:
-                places.append(_ledger_key(citizen, record.topic, values))
+                places.append(_ledger_key(citizen, topic, values))
         keys = list({key for key in places if key is not None})
         self.entries = dict(zip(keys, self.ledger.get_many(keys), strict=True)) if keys else {}
         return places

@@ -1,5 +1,6 @@
 """What goes out when a score moves: changes, what audiences see of them, and scores that end."""
 
+from dataclasses import dataclass
 from typing import NamedTuple
 
 from streams.scoring.citizen import Account, AccountKey, Cause, Citizen, Share
@@ -7,7 +8,8 @@ from streams.scoring.score import Reading, contributions, reasons
 from streams.scoring.scorecard import Scorecard
 
 
-class Change(NamedTuple):
+@dataclass(slots=True)
+class Change:
     """A score before and after, with the points that made it and the reasons that say most."""
 
     account: AccountKey

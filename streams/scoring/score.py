@@ -1,12 +1,13 @@
 """The score: totals read at a time. Every table, clamp and tier is applied here, and only here."""
 
 from collections.abc import Iterable, Sequence
-from typing import NamedTuple
+from dataclasses import dataclass
 
 from streams.scoring.scorecard import Characteristic, Scorecard
 
 
-class Reading(NamedTuple):
+@dataclass(slots=True)
+class Reading:
     """What a scorecard makes of a citizen's totals.
 
     `points` has one number for each characteristic, in the scorecard's order. `start_points` are

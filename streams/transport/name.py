@@ -4,12 +4,15 @@ Kafka then ends what the worker before has left open at once; under a new name e
 until it times out.
 """
 
+import errno
 import fcntl
 import socket
 from dataclasses import dataclass
 from pathlib import Path
 from typing import IO
 from uuid import uuid4
+
+from streams.errors import disk_full
 
 FILE = "transactional-id"
 LETTERS = len(uuid4().hex)
@@ -20,7 +23,7 @@ class Name:
     """A transactional.id, and the lock that makes it this process's own for as long as it lives."""
 
     value: str
-    lock: IO[str] | None
+    lock: IO[bytes] | None
 
 
 def take_name(folder: Path, group: str) -> Name:
@@ -30,17 +33,21 @@ def take_name(folder: Path, group: str) -> Name:
     where they want the same partition; and a folder that was copied is on another host.
     """
     folder.mkdir(parents=True, exist_ok=True)
-    file = (folder / FILE).open("a+")
+    file = (folder / FILE).open("ab+", buffering=0)
     try:
         fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except OSError:
         file.close()
         return Name(f"{group}-{uuid4().hex}", None)
     file.seek(0)
-    kept = file.read()
+    kept = file.read(LETTERS + 1).decode(errors="replace")
     if len(kept) != LETTERS:  # new, or cut short
         kept = uuid4().hex
         file.truncate(0)
-        file.write(kept)
-        file.flush()
+        try:
+            file.write(kept.encode())
+        except OSError as error:
+            if error.errno == errno.ENOSPC:
+                raise disk_full(str(folder)) from error
+            raise
     return Name(f"{group}-{socket.gethostname()}-{kept}", file)
