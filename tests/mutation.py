@@ -182,7 +182,7 @@ BREAKS = (
     Break(
         "ageing: nobody is looked at when a period turns",
         APPLY,
-        "        if any(account.totals):\n",
+        "        if account.totals:\n",
         "        if False:\n",
     ),
     Break(
@@ -194,8 +194,8 @@ BREAKS = (
     Break(
         "score: the range does not hold",
         SCORE,
-        "return min(max(scorecard.start + sum(points), scorecard.low), scorecard.high)",
-        "return scorecard.start + sum(points)",
+        "    return score if score < scorecard.high else scorecard.high\n",
+        "    return score\n",
     ),
     Break(
         "gate: covers_from is ignored",
@@ -224,8 +224,8 @@ BREAKS = (
     Break(
         "gate: disputes and corrections need no grant",
         PROCESS,
-        "        if not covers(citizen.grants, kind, time):\n",
-        "        if kind == given.record.topic and not covers(citizen.grants, kind, time):\n",
+        "        elif not covers(citizen.grants, kind, time):\n",
+        "        elif kind == given.record.topic and not covers(citizen.grants, kind, time):\n",
     ),
     Break(
         "narrowing keeps what no grant covers",
@@ -240,10 +240,17 @@ BREAKS = (
         "differ = not citizen.grants",
     ),
     Break(
-        "as_of: disputes and corrections move it",
+        "as_of: disputes move it",
         PROCESS,
-        "time if content is not None else 0)",
-        'given.values["occurred_at"])',
+        "self.pass_time(citizen, 0)\n            self.merge_in(",
+        'self.pass_time(citizen, values["occurred_at"])\n            self.merge_in(',
+    ),
+    Break(
+        "as_of: corrections move it",
+        PROCESS,
+        "self.pass_time(citizen, 0)\n            cause = Cause(record.topic, correction_id)",
+        'self.pass_time(citizen, values["occurred_at"])\n'
+        "            cause = Cause(record.topic, correction_id)",
     ),
     Break(
         "as_of: falls with a late event",
@@ -254,7 +261,7 @@ BREAKS = (
     Break(
         "as_of: ticks do not move it",
         PROCESS,
-        "pass_time(citizen, max(to, self.partition.tick or 0))",
+        "pass_time(citizen, to if tick is None or to > tick else tick)",
         "pass_time(citizen, to)",
     ),
     Break(
@@ -284,8 +291,8 @@ BREAKS = (
     Break(
         "tier: begins a point above `from`",
         "scoring/scorecard.py",
-        "if tier.start > score:",
-        "if tier.start >= score:",
+        "bisect_right(self._starts, score) - 1",
+        "bisect_right(self._starts, score - 1) - 1",
     ),
     Break(
         "change: written although nothing differs",
@@ -332,20 +339,44 @@ BREAKS = (
     Break(
         "totals: a duplicate counts twice",
         PROCESS,
-        "            if after != before:\n",
-        "            if True:\n                before = before._replace(fact=None)\n",
+        "        if after == before:\n            after = before\n",
+        "        if after == before:\n            before = before._replace(fact=None)\n",
     ),
     Break(
         "totals: what a fact displaces stays",
         APPLY,
-        "        for sign, entry, content in contents:\n",
-        "        for sign, entry, content in contents[1:]:\n",
+        "        moves.append((-1, before.fact.occurred_at, counted))\n",
+        "        pass\n",
+    ),
+    Break(
+        "totals: what was read is not moved along",
+        APPLY,
+        "account.wholes[place] += moved * fraction(",
+        "account.wholes[place] += 0 * fraction(",
+    ),
+    Break(
+        "totals: a characteristic's short window is forgotten with the longest",
+        TOTALS,
+        "            if age >= characteristic.window:\n",
+        "            if age >= 10_000:\n",
+    ),
+    Break(
+        "totals: a row of zeros stays",
+        TOTALS,
+        "    if amount < 0 and not any(row):\n",
+        "    if False:\n",
     ),
     Break(
         "version: the first stays in force",
         "published.py",
         "place = bisect_right(times, as_of) - 1",
         "place = 0",
+    ),
+    Break(
+        "version: nobody sees that another came into force",
+        "published.py",
+        "return len(times), bisect_right(times, as_of)",
+        "return len(times), 0",
     ),
     Break(
         "version: in force a millisecond late",
@@ -362,8 +393,8 @@ BREAKS = (
     Break(
         "pieces: entries behind the cursor are missed",
         APPLY,
-        "    elif key <= work.cursor:\n",
-        "    elif key > work.cursor:\n",
+        "        if key <= work.cursor:  #",
+        "        if key > work.cursor:  #",
     ),
     Break(
         "pieces: a restart forgets the work",
