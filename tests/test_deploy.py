@@ -84,8 +84,10 @@ def test_everything_copied_exists_and_is_not_ignored():
 
 def test_everything_that_the_build_needs_is_copied():
     project = tomllib.loads((ROOT / "pyproject.toml").read_text())
-    packages = project["tool"]["hatch"]["build"]["targets"]["wheel"]["packages"]
-    needed = {project["project"]["readme"], *project["project"]["license-files"], *packages}
+    built = project["tool"]["hatch"]["build"]["targets"]["wheel"]
+    hook = Path(built["hooks"]["custom"]["path"]).parts[0]
+    texts = {project["project"]["readme"], *project["project"]["license-files"]}
+    needed = {*texts, *built["packages"], hook}
     assert needed <= {source.rstrip("/") for source in copied()}
 
 

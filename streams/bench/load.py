@@ -99,9 +99,7 @@ class Sender:
 
     def __init__(self, brokers: str, prefix: str) -> None:
         self._prefix = prefix
-        self._producer = Connection(
-            brokers
-        ).open(
+        self._producer = Connection(brokers).open(
             Producer,
             {
                 "transactional.id": f"{prefix}load",
