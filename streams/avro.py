@@ -55,16 +55,47 @@ def writer(schema: Schema, head: bytes, repeated: Collection[str] = ()) -> Write
     return written
 
 
-class _Generated:
-    """The text of a function, and for each of its lines the field that it is about."""
+class _Reading:
+    """A reader's text, and for each of its lines the field that it is about.
 
-    def __init__(self, signature: str) -> None:
-        self.lines = [f"def generated({signature}):", " try:"]
+    In it b is the buffer and at the place in it. Of a text cut short by the end of b only the rest
+    is taken, but then at lies beyond the end: the next byte asked for is an IndexError, and the
+    last line compares.
+    """
+
+    def __init__(self, written: Schema, wanted: Schema) -> None:
+        self.written, self.wanted = written, wanted
+        self.written_names = named(written)
+        self.wanted_names = self.written_names | named(wanted)
+        self.lines = ["def generated(b, at):", " try:"]
         self.places = ["", ""]
         self.place = ""
         self.depth = 2
         self.constants: dict[str, Any] = {}
         self.names = 0
+
+    def function(self) -> Read:
+        result = self.value(self.written, self.wanted)
+        self.place = "the end"
+        self.add("if at != len(b): raise ValueError", f"return {result}")
+        self.depth = 1
+        self.add("except Exception as error:", " raise malformed(error) from error")
+
+        def malformed(error: Exception) -> Malformed:
+            # The outermost frame is the generated function's: its line tells the field.
+            line = error.__traceback__.tb_lineno if error.__traceback__ else 1
+            return Malformed(_why_unreadable(error, self.places[line - 1]))
+
+        names: dict[str, Any] = {
+            "read_long": _read_long,
+            "read_int": _read_int,
+            "read_length": _read_length,
+            "malformed": malformed,
+            **self.constants,
+        }
+        exec(compile("\n".join(self.lines), "<generated from a schema>", "exec"), names)
+        read: Read = names["generated"]
+        return read
 
     def add(self, *lines: str) -> None:
         for line in lines:
@@ -95,43 +126,6 @@ class _Generated:
         outer, self.place = self.place, f"{self.place}.{name}".lstrip(".")
         yield
         self.place = outer
-
-    def compiled(self, explain: Callable[[Exception, str], str], **known: Any) -> Any:
-        """Compile the function; any exception in it becomes Malformed, explained with its place."""
-        self.depth = 1
-        self.add("except Exception as error:", " raise malformed(error) from error")
-
-        def malformed(error: Exception) -> Malformed:
-            # The outermost frame is the generated function's: its line tells the field.
-            line = error.__traceback__.tb_lineno if error.__traceback__ else 1
-            return Malformed(explain(error, self.places[line - 1]))
-
-        names = {**known, **self.constants, "malformed": malformed}
-        exec(compile("\n".join(self.lines), "<generated from a schema>", "exec"), names)
-        return names["generated"]
-
-
-class _Reading(_Generated):
-    """A reader's text. b is the buffer and at the place in it.
-
-    Of a text cut short by the end of b only the rest is taken, but then at lies beyond the end: the
-    next byte asked for is an IndexError, and the last line compares.
-    """
-
-    def __init__(self, written: Schema, wanted: Schema) -> None:
-        super().__init__("b, at")
-        self.written, self.wanted = written, wanted
-        self.written_names = named(written)
-        self.wanted_names = self.written_names | named(wanted)
-
-    def function(self) -> Read:
-        result = self.value(self.written, self.wanted)
-        self.place = "the end"
-        self.add("if at != len(b): raise ValueError", f"return {result}")
-        read: Read = self.compiled(
-            _why_unreadable, read_long=_read_long, read_int=_read_int, read_length=_read_length
-        )
-        return read
 
     def value(self, written: Schema, wanted: Schema) -> str:
         """Add the lines that read a value; give the expression that then stands for it."""

@@ -68,6 +68,8 @@ TOMBSTONES_STAY = WEEK
 # and tombstone, and a day for Kafka's cleaners to come round. Receipts promise it.
 ERASED_WITHIN = DAY + DAY + TOMBSTONES_STAY + DAY
 
+_LARGE = {"max.message.bytes": str(LARGEST)}
+
 _ROWS = (
     # name, role, cleanup, kept, key, schema
     Topic("purchases", "event", "delete", WEEK, "citizen", "purchases"),
@@ -91,27 +93,11 @@ _ROWS = (
         WEEK,
         "untouched",
         None,
-        settings={"max.message.bytes": str(LARGEST)},  # an input's largest and its headers
+        settings=_LARGE,  # an input's largest and its headers
     ),
     # A row that its changelog refuses would hold up its partition for good.
-    Topic(
-        "citizens-changelog",
-        "changelog",
-        "compact",
-        None,
-        "state",
-        None,
-        settings={"max.message.bytes": str(LARGEST)},
-    ),
-    Topic(
-        "ledger-changelog",
-        "changelog",
-        "compact",
-        None,
-        "state",
-        None,
-        settings={"max.message.bytes": str(LARGEST)},
-    ),
+    Topic("citizens-changelog", "changelog", "compact", None, "state", None, settings=_LARGE),
+    Topic("ledger-changelog", "changelog", "compact", None, "state", None, settings=_LARGE),
 )
 
 TOPICS: dict[str, Topic] = {topic.name: topic for topic in _ROWS}
