@@ -15,5 +15,10 @@ class Batch:
     parts: dict[int, list[Record]] = field(default_factory=dict)
     positions: dict[tuple[str, int], int] = field(default_factory=dict)  # what to commit: next ones
 
+    def add(self, record: Record) -> None:
+        """Take a record that follows on those of its topic and partition."""
+        self.parts.setdefault(record.partition, []).append(record)
+        self.positions[record.topic, record.partition] = record.offset + 1
+
     def __len__(self) -> int:
         return sum(len(records) for records in self.parts.values())

@@ -70,8 +70,8 @@ class Member(threading.Thread):
         self._on_failed = on_failed
         self._calls: SimpleQueue[tuple[Callable[[], Any], Future[Any]] | None] = SimpleQueue()
         self._ended: BaseException | None = None  # set: no call is served any more
-        self._gate: dict[str, list[Message]] = {topic: [] for topic in GATE}  # fetched, by topic
-        self._others: list[Message] = []  # fetched, of all other topics
+        self._gate: dict[str, list[Record]] = {topic: [] for topic in GATE}  # fetched, by topic
+        self._others: list[Record] = []  # fetched, of all other topics
         self._reached: dict[Place, int] = {}  # up to where each place was fetched
         self._after_last: dict[Place, int] = {}  # one past the last record; markers may follow it
         self._reading = False  # between `read_from` and the end of a generation
@@ -192,8 +192,8 @@ class Member(threading.Thread):
     def _forget(self) -> None:
         """Drop what was fetched and is in no batch yet."""
         self._others.clear()
-        for messages in self._gate.values():
-            messages.clear()
+        for records in self._gate.values():
+            records.clear()
 
     # ---- batches
 
@@ -246,7 +246,17 @@ class Member(threading.Thread):
         elif error is not None:
             self._reached[place] = offset  # past the marks of transactions' ends, too
         else:
-            self._gate.get(topic, self._others).append(message)
+            self._gate.get(topic, self._others).append(
+                Record(
+                    topic,
+                    partition,
+                    offset,
+                    message.timestamp()[1],
+                    message.key(),
+                    message.value(),
+                    headers_of(message),
+                )
+            )
             self._reached[place] = self._after_last[place] = offset + 1
 
     def _read_gate(self, most: int) -> tuple[str, ...]:
@@ -259,9 +269,9 @@ class Member(threading.Thread):
         none if a call must be served first.
         """
         generation = self.generation
-        others = {message.partition() for message in self._others}
+        others = {record.partition for record in self._others}
         behind = {
-            "consents": others | {message.partition() for message in self._gate["shares"]},
+            "consents": others | {record.partition for record in self._gate["shares"]},
             "shares": others,
         }
         ends = self._ends(behind)
@@ -293,7 +303,7 @@ class Member(threading.Thread):
         return topics
 
     def _ends(
-        self, partitions: Mapping[str, Collection[int | None]]
+        self, partitions: Mapping[str, Collection[int]]
     ) -> dict[str, dict[Place, int]] | None:
         """Ask where topics end now, by topic, until the broker answers.
 
@@ -305,7 +315,6 @@ class Member(threading.Thread):
             TopicPartition(full_name(topic, self._prefix), partition): _LATEST
             for topic, numbers in partitions.items()
             for partition in numbers
-            if partition is not None
         }
         ends: dict[str, dict[Place, int]] = {topic: {} for topic in partitions}
         while asked:
@@ -330,39 +339,22 @@ class Member(threading.Thread):
         a share that was sent before a withdrawal must not outlive it.
         """
         batch = Batch(self.generation)
-        logs: dict[int | None, list[list[Message]]] = {}
+        logs: dict[int, list[list[Record]]] = {}
         for topic in (topic for topic in GATE if topic in topics):
-            by_partition: dict[int | None, list[Message]] = {}
-            for message in self._gate[topic]:
-                by_partition.setdefault(message.partition(), []).append(message)
-            for partition, messages in by_partition.items():
-                logs.setdefault(partition, []).append(messages)
+            by_partition: dict[int, list[Record]] = {}
+            for record in self._gate[topic]:
+                by_partition.setdefault(record.partition, []).append(record)
+            for partition, records in by_partition.items():
+                logs.setdefault(partition, []).append(records)
             self._gate[topic].clear()
         for of_partition in logs.values():
-            for message in merge(*of_partition, key=lambda message: message.timestamp()[1]):
-                self._take(batch, message)
+            for record in merge(*of_partition, key=lambda record: record.timestamp):
+                batch.add(record)
         if len(topics) > len(GATE):
-            for message in self._others[:ready]:
-                self._take(batch, message)
+            for record in self._others[:ready]:
+                batch.add(record)
             del self._others[:ready]
         return batch
-
-    def _take(self, batch: Batch, message: Message) -> None:
-        topic, partition, offset = message.topic(), message.partition(), message.offset()
-        assert topic is not None
-        assert partition is not None
-        assert offset is not None
-        record = Record(
-            self._bare(topic),
-            partition,
-            offset,
-            message.timestamp()[1],
-            message.key(),
-            message.value(),
-            headers_of(message),
-        )
-        batch.parts.setdefault(partition, []).append(record)
-        batch.positions[record.topic, partition] = offset + 1
 
     def _note_ends(self) -> None:
         """Tell the metrics how far the input reaches, as librdkafka has last heard."""
