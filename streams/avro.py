@@ -9,6 +9,7 @@ is made of: times are int ms, dates int days.
 
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from keyword import iskeyword
 from typing import Any
 
 from streams.schemas import Schema, named
@@ -203,7 +204,7 @@ class _Writing:
     """The text of a function for each record and array of a schema, that gives its bytes.
 
     A record's fields are the function's parameters, so that Python itself finds the defaults. Every
-    other name begins with an underscore, as no field of the contract does.
+    other name begins with an underscore, so no field's may.
     """
 
     def __init__(self, schema: Schema, head: bytes, repeated: Collection[str]) -> None:
@@ -241,12 +242,14 @@ class _Writing:
         name = f"_write{len(self.lines)}"
         parameters: list[str] = []
         for field in fields:
+            if iskeyword(field["name"]) or field["name"].startswith("_"):
+                raise ValueError(f"{field['name']} cannot be a field: name it otherwise")
             default = self.default(field) if "default" in field else ""
             if not default and parameters and "=" in parameters[-1]:
                 default = "_missing"  # as Python wants it; it fits no type
             parameters.append(f"{field['name']}={default}" if default else field["name"])
         self.lines.append(f"def {name}({', '.join(parameters)}):")
-        self.lines.append(f" return _join(({self.constant(head)}, {', '.join(pieces)},))")
+        self.lines.append(f" return _join(({', '.join([self.constant(head), *pieces])},))")
         return name
 
     def default(self, field: Schema) -> str:
@@ -296,8 +299,7 @@ class _Writing:
             case "record":
                 item = self.called(self.record(items), "_v")
             case _:
-                pieces = self.pieces("_v", items)
-                item = pieces[0] if len(pieces) == 1 else f"_join(({', '.join(pieces)},))"
+                item = f"_join(({', '.join(self.pieces('_v', items))},))"
         name = f"_write{len(self.lines)}"
         self.lines += (
             f"def {name}(_items):",

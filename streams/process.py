@@ -583,13 +583,10 @@ class _Batch:
     def admitted(self, given: Given, kind: str, time: int) -> Citizen | None:
         """The gate: give the citizen if some grant covers the kind at the event's time."""
         citizen = self.known[given.names[0]]
-        if citizen is None:
-            self.count(given.record, "dropped", "no_consent")
-        elif not covers(citizen.grants, kind, time):
+        if citizen is None or not covers(citizen.grants, kind, time):
             self.count(given.record, "dropped", "not_granted")
-        else:
-            return citizen
-        return None
+            return None
+        return citizen
 
     def merge_in(
         self,
@@ -677,6 +674,7 @@ class _Batch:
 
     def expire(self, citizen: Citizen) -> None:
         """Let entries leave that lie past the horizon; they have long weighed nothing."""
+        self.renew(citizen)  # a version that has come into force is a cause of its own
         oldest = citizen.oldest
         past = oldest is not None and oldest < citizen.as_of - self.options.horizon
         if past and citizen.work is None:

@@ -2,8 +2,8 @@
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import lru_cache
 from operator import itemgetter
-from sys import intern  # citizens share the few names of scorecards, kinds and tiers
 from typing import Any
 
 from streams.codec import decode_state, encode_state
@@ -14,6 +14,13 @@ from streams.scoring.totals import Totals
 # Rows of the table `citizens` that are no citizen's: no id may begin with a zero byte.
 PARTITION_KEY = b"\x00partition"
 ERASURE = b"\x00erase"
+
+
+@lru_cache(maxsize=4_096)
+def shared(text: str) -> str:
+    """Give one and the same object for equal texts: scorecards, kinds and tiers have few names."""
+    return text
+
 
 _BY_KEY = itemgetter(0)
 
@@ -135,7 +142,7 @@ def write_citizen(citizen: Citizen) -> bytes:
 def read_grants(stored: Iterable[dict[str, Any]]) -> tuple[Grant, ...]:
     """Read grants, of a record or of a row."""
     return tuple(
-        Grant(intern(g["scorecard"]), tuple(map(intern, g["kinds"])), g["covers_from"])
+        Grant(shared(g["scorecard"]), tuple(map(shared, g["kinds"])), g["covers_from"])
         for g in stored
     )
 
@@ -147,13 +154,13 @@ def read_shares(stored: Iterable[dict[str, Any]]) -> tuple[Share, ...]:
 
 def _read_account(stored: dict[str, Any]) -> Account:
     return Account(
-        AccountKey(intern(stored["scorecard"]), stored["shadow"]),
+        AccountKey(shared(stored["scorecard"]), stored["shadow"]),
         stored["version"],
         _read_totals(stored["totals"], stored["period"]),
         stored["period"],
         stored["sequence"],
         score=stored["score"],
-        tier=intern(stored["tier"]),
+        tier=shared(stored["tier"]),
     )
 
 

@@ -127,9 +127,8 @@ def replaced(values: Values) -> dict[str, Any]:
 
 
 def _id(field: str, value: str) -> Problem | None:
-    if (
-        value and len(value) <= ID_BYTES // 4 and value[0] != "\0"
-    ):  # a character has 4 bytes at most
+    short = len(value) <= ID_BYTES // 4  # a character has 4 bytes at most
+    if value and short and value[0] != "\0":
         return None
     if not value:
         reason = "empty_id" if field == "citizen_id" else "empty_value"

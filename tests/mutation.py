@@ -224,8 +224,10 @@ BREAKS = (
     Break(
         "gate: disputes and corrections need no grant",
         PROCESS,
-        "        elif not covers(citizen.grants, kind, time):\n",
-        "        elif kind == given.record.topic and not covers(citizen.grants, kind, time):\n",
+        "        if citizen is None or not covers(citizen.grants, kind, time):\n",
+        "        if citizen is None or (\n"
+        "            kind == given.record.topic and not covers(citizen.grants, kind, time)\n"
+        "        ):\n",
     ),
     Break(
         "narrowing keeps what no grant covers",
@@ -297,26 +299,26 @@ BREAKS = (
     Break(
         "change: written although nothing differs",
         CHANGE,
-        "        and account.points == reading.points\n",
-        "        and account.points is reading.points\n",
+        "scorecard and account.points == reading.points and",
+        "scorecard and account.points is reading.points and",
     ),
     Break(
         "change: not written when only contributions differ",
         CHANGE,
-        "        and account.points == reading.points\n",
-        "        and account.score == reading.score\n",
+        "scorecard and account.points == reading.points and",
+        "scorecard and account.score == reading.score and",
     ),
     Break(
         "change: not written when only the tier differs",
         CHANGE,
-        "        and account.tier == reading.tier\n",
-        "",
+        "and account.tier == reading.tier:\n",
+        ":\n",
     ),
     Break(
         "change: not written when only the version differs",
         CHANGE,
-        "        and account.version == scorecard.version\n",
-        "",
+        "    if previous is scorecard and account.points == reading.points and",
+        "    if not first and account.points == reading.points and",
     ),
     Break(
         "change: a gap in the sequence",

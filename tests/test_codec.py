@@ -479,6 +479,22 @@ def test_an_array_of_items_without_bytes_is_refused_before_any_record():
         avro.reader(hostile, hostile)
 
 
+@pytest.mark.parametrize("name", ["from", "class", "_join"])
+def test_a_field_that_cannot_be_a_parameter_is_refused_before_any_record(name):
+    odd = {"type": "record", "name": "R", "fields": [{"name": name, "type": "long"}]}
+    with pytest.raises(ValueError, match="cannot be a field"):
+        avro.writer(odd, b"")
+
+
+def test_nullable_items_and_a_record_without_fields_are_written():
+    nothing = {"type": "record", "name": "N", "fields": []}
+    items = {"type": "array", "items": ["null", "long"]}
+    fields = [{"name": "items", "type": items}, {"name": "nothing", "type": nothing}]
+    both = {"type": "record", "name": "R", "fields": fields}
+    values = {"items": [None, 5, -9000], "nothing": {}}
+    assert avro.reader(both, both)(avro.writer(both, b"head")(values), 4) == values
+
+
 # ---- stored values
 
 

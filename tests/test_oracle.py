@@ -14,7 +14,7 @@ from streams.scoring.ledger import EMPTY, Entry, Fact, canonical, merge, standin
 from streams.scoring.recount import EventRef, recount
 from streams.scoring.score import contributions, read
 from streams.scoring.scorecard import Scorecard
-from streams.scoring.totals import add, offset_of, period_of, sums, weigh
+from streams.scoring.totals import add, fraction, offset_of, period_of, sums, weigh
 from tests import histories
 from tests.histories import DAY, START
 
@@ -128,6 +128,13 @@ def test_a_grant_counts_from_its_first_millisecond():
         grants = (Grant("alpha", ("fines",), covers_from), Grant("beta", ("fines",), 0))
         assert recount(ANNA, ledger, grants, TURN, ALPHA).score == score
     assert recount(ANNA, ledger, (Grant("alpha", ("payments",), 0),), TURN, ALPHA).score == 600
+
+
+@pytest.mark.parametrize(
+    ("ageing", "counts"), [("flat", [0, 3, 3, 3, 0, 0]), ("linear", [0, 3, 2, 1, 0, 0])]
+)
+def test_a_window_of_three_counts_for_ages_of_none_to_two(ageing, counts):
+    assert [fraction(age, 3, ageing) for age in range(-1, 5)] == counts
 
 
 @given(

@@ -194,6 +194,7 @@ def check_citizen(
             assert account.version == scorecard.version
             assert contributions(scorecard, account.points) == recounted.contributions
             assert (account.score, account.tier) == (recounted.score, recounted.tier)
+            assert all(any(row) for row in account.totals.values())
             assert live(account.totals, scorecard, citizen.id, wanted.as_of) == naive_totals(
                 wanted, citizen.id, scorecard
             )

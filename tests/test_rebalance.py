@@ -193,10 +193,11 @@ async def test_batches_shrink_when_transactions_last_long_and_grow_again(group: 
         pass
     assert lane.most == FIRST_RECORDS // 4
     for _ in range(10):
-        lane._fit(1, LONG + 1)
+        lane._fit(lane.most, LONG + 1)
     assert lane.most == FEWEST_RECORDS
     lane._fit(FEWEST_RECORDS, LONG - 1)
     lane._fit(1, 0.1)
+    lane._fit(1, LONG + 1)
     assert lane.most == FEWEST_RECORDS
     for _ in range(10):
         lane._fit(lane.most, 0.1)

@@ -52,7 +52,12 @@ def held(chosen: Settings, citizen: str) -> dict[str, Any]:
                     "version": account.version,
                     "score": account.score,
                     "tier": account.tier,
-                    "totals": account.totals,
+                    "totals": [
+                        {"period": period, "characteristic": place, "amount": amount}
+                        for period, row in sorted(account.totals.items())
+                        for place, amount in enumerate(row, 1)  # by its place on the page
+                        if amount
+                    ],
                 }
                 for account in stored.citizen.accounts.values()
             ],

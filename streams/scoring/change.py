@@ -59,12 +59,7 @@ def change(
     `previous` is the scorecard's version that made the points the account holds; None: no points.
     """
     first = previous is None
-    if (
-        not first
-        and account.points == reading.points
-        and account.tier == reading.tier
-        and account.version == scorecard.version
-    ):
+    if previous is scorecard and account.points == reading.points and account.tier == reading.tier:
         return None
     if previous is scorecard:
         parts = _moved(scorecard, account, reading)

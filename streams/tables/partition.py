@@ -183,8 +183,12 @@ class PartitionStore:
             return
         # RocksDB's own shutdown flushes all families at once. The binding's, and each handle that
         # is dropped, would flush one after another: a death or a full disk would part them.
-        self._database.cancel_all_background(True)
-        if self._unwritten():
+        try:
+            self._database.cancel_all_background(True)
+            unwritten = self._unwritten()
+        except Exception:  # whatever it is, the folder must be let go
+            unwritten = True
+        if unwritten:
             _log.warning("state_folder_not_written", folder=str(self.path), next_step=_LEFT_BEHIND)
         self._families.clear()  # RocksDB lets the folder go when the last handle is gone
         self._handles.clear()

@@ -154,11 +154,12 @@ class Consumer(base.Consumer):
         self._taking = asyncio.ensure_future(self._again(self._taking))
 
     async def _again(self, before: asyncio.Task[None] | None) -> None:
+        """Stop reading at once, wait longer and longer if nothing helps, and take all again."""
         if before is not None:
             await asyncio.wait([before])
-        await asyncio.sleep(self.lane.pause)
         try:
             generation = await asyncio.wrap_future(self.member.call(self.member.halt))
+            await asyncio.sleep(self.lane.pause)
         except Exception as error:  # nobody waits for this task: it would stand still unnoticed
             await self._fail(error)
             return

@@ -193,9 +193,11 @@ class Lane:
 
     def _fit(self, records: int, seconds: float) -> None:
         """Fit batches to the machine: a full one that times out would do so again and again."""
+        if records <= self.most // 2:
+            return  # a small one proves nothing
         if seconds > LONG:
             self.most = max(FEWEST_RECORDS, self.most // 2)
-        elif seconds < LONG / 4 and records > self.most // 2:  # a small one proves nothing
+        elif seconds < LONG / 4:
             self.most = min(MOST_RECORDS, self.most * 2)
 
     async def _finish(self, batch: Batch, parts: list[Part]) -> None:
@@ -230,21 +232,24 @@ class Lane:
 
     async def begin(self) -> None:
         """Take a producer if there is none; an open transaction of the one before is aborted."""
-        run = asyncio.get_running_loop().run_in_executor
         while self._producer is None:
             # Who is cancelled leaves it behind for the next: a second one of the same name would
             # be fenced, or fence this one, whichever the brokers hear last.
-            starting = self._starting = self._starting or Producer(self._config)
+            self._starting = self._starting or Producer(self._config)
             try:
-                await to_the_end(run(None, starting.init_transactions, ASK))
+                await to_the_end(self._start(self._starting))
             except KafkaException as error:
                 if not passes(error.args[0]):
                     self._starting = None
                     raise
                 log.warning("broker_asked_again", why=error.args[0].str())
                 await asyncio.sleep(AGAIN)
-            else:
-                self._producer, self._starting = starting, None
+
+    async def _start(self, starting: Producer) -> None:
+        """Start a producer and hand it over, in one: once started it cannot be started again."""
+        run = asyncio.get_running_loop().run_in_executor
+        await run(None, starting.init_transactions, ASK)
+        self._producer, self._starting = starting, None
 
     @property
     def pause(self) -> float:

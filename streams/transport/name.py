@@ -47,7 +47,7 @@ def take_name(folder: Path, group: str) -> Name:
         try:
             file.write(kept.encode())
         except OSError as error:
-            if error.errno == errno.ENOSPC:
+            if error.errno in (errno.ENOSPC, errno.EDQUOT):
                 raise disk_full(str(folder)) from error
             raise
     return Name(f"{group}-{socket.gethostname()}-{kept}", file)
