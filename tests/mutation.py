@@ -363,12 +363,6 @@ BREAKS = (
         "            if age >= 10_000:\n",
     ),
     Break(
-        "totals: a row of zeros stays",
-        TOTALS,
-        "    if amount < 0 and not any(row):\n",
-        "    if False:\n",
-    ),
-    Break(
         "version: the first stays in force",
         "published.py",
         "place = bisect_right(times, as_of) - 1",
