@@ -14,7 +14,7 @@ from confluent_kafka import Consumer, KafkaException, Producer, TopicPartition
 from streams.embedded import Broker
 from streams.process import HEARTBEAT
 from streams.transport.name import take_name
-from tests.lane_world import GROUP, History, World, check, wait_for
+from tests.lane_world import GROUP, PARTITIONS, History, World, check, wait_for
 
 pytestmark = pytest.mark.faults
 
@@ -149,7 +149,8 @@ def left_open(world: World, name: str) -> Producer:
     assert producer.flush(30) == 0
     # Kafka takes the offsets of nobody in particular while the group is empty.
     nobody = Consumer({"bootstrap.servers": world.brokers, "group.id": GROUP})
-    places = [TopicPartition(f"{world.prefix}purchases", 0, 0)]
+    # In every partition: which of them a worker gets is decided by names that librdkafka draws.
+    places = [TopicPartition(f"{world.prefix}purchases", p, 0) for p in range(PARTITIONS)]
     producer.send_offsets_to_transaction(places, nobody.consumer_group_metadata(), 30)
     nobody.close()
     return producer
