@@ -31,3 +31,9 @@ def headers_of(message: Any) -> tuple[tuple[str, bytes | None], ...]:
         return tuple(_headers(message) or ())
     except (SystemError, UnicodeDecodeError):
         return ()
+
+
+def record_of(message: Any, topic: str, partition: int, offset: int) -> Record:
+    """Make a record of librdkafka's message; the caller has read where it stood already."""
+    key, value, (_, timestamp) = message.key(), message.value(), message.timestamp()
+    return Record(topic, partition, offset, timestamp, key, value, headers_of(message))

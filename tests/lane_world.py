@@ -31,7 +31,7 @@ from streams.client import Publisher, admin
 from streams.codec import decode, encode, unpack
 from streams.kinds import kinds
 from streams.process import HEARTBEAT
-from streams.record import Record, headers_of
+from streams.record import Record, record_of
 from streams.scoring import ledger
 from streams.scoring.citizen import covers
 from streams.scoring.ledger import DAY, Entry
@@ -305,17 +305,7 @@ class Outsider:
             self._reached[topic, partition] = offset
             return
         self._reached[topic, partition] = offset + 1
-        self._records[topic].append(
-            Record(
-                topic,
-                partition,
-                offset,
-                message.timestamp()[1],
-                message.key(),
-                message.value(),
-                headers_of(message),
-            )
-        )
+        self._records[topic].append(record_of(message, topic, partition, offset))
 
 
 # ---- what is sent

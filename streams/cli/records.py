@@ -8,7 +8,7 @@ from typing import Self
 from confluent_kafka import OFFSET_BEGINNING, Consumer, KafkaException, TopicPartition
 
 from streams.client.connection import ANSWER_WITHIN, Connection
-from streams.record import Record, headers_of
+from streams.record import Record, record_of
 from streams.settings import Settings
 from streams.topics import full_name, murmur2
 
@@ -74,15 +74,7 @@ class Records:
                     if message.error() is not None or offset >= end or given == most:
                         return
                     given += 1
-                    yield Record(
-                        topic,
-                        partition,
-                        offset,
-                        message.timestamp()[1],
-                        message.key(),
-                        message.value(),
-                        headers_of(message),
-                    )
+                    yield record_of(message, topic, partition, offset)
                     if offset == end - 1:
                         return
         finally:

@@ -27,7 +27,7 @@ from confluent_kafka.admin import AdminClient, OffsetSpec  # type: ignore[attr-d
 
 from streams import metrics
 from streams.outage import ASK
-from streams.record import Record, headers_of
+from streams.record import Record, record_of
 from streams.topics import INPUTS, bare_name, full_name
 from streams.transport.batch import MOST_RECORDS, Batch
 
@@ -246,17 +246,7 @@ class Member(threading.Thread):
         elif error is not None:
             self._reached[place] = offset  # past the marks of transactions' ends, too
         else:
-            self._gate.get(topic, self._others).append(
-                Record(
-                    topic,
-                    partition,
-                    offset,
-                    message.timestamp()[1],
-                    message.key(),
-                    message.value(),
-                    headers_of(message),
-                )
-            )
+            self._gate.get(topic, self._others).append(record_of(message, topic, partition, offset))
             self._reached[place] = self._after_last[place] = offset + 1
 
     def _read_gate(self, most: int) -> tuple[str, ...]:
