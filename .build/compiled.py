@@ -5,14 +5,18 @@ as it is, and an editable install never compiles: what is edited must count.
 """
 
 import shutil
+import subprocess
+import sys
 import tempfile
+from contextlib import chdir
 from pathlib import Path
 from typing import Any
 
 from hatchling.builders.hooks.plugin.interface import BuildHookInterface
 
 SCORING = ("apply", "change", "citizen", "kind", "ledger", "score", "scorecard", "totals")
-AROUND = ("codec", "process", "published", "record", "state", "topics", "validity")
+AROUND = ("avro_parts", "codec", "process", "published", "record", "state", "topics", "validity")
+GENERATED = "streams/generated.py"  # readers and writers of the schemas, a text until here
 MODULES = [f"streams/scoring/{name}.py" for name in SCORING]
 MODULES += [f"streams/{name}.py" for name in AROUND]
 NO_CONFIGURATION = ["--config-file=", "--ignore-missing-imports"]  # what is called need not be here
@@ -29,7 +33,7 @@ class Compiled(BuildHookInterface[Any]):
             return
         self.folder = Path(tempfile.mkdtemp(prefix="plainscore-build-"))
         try:
-            _compile(self.folder)
+            _compile(Path(self.root), self.folder)
         except (Exception, SystemExit) as error:  # mypyc leaves by the latter
             self.app.display_warning(f"Installed without compiled modules, so slower: {error!r}")
             return
@@ -45,16 +49,25 @@ class Compiled(BuildHookInterface[Any]):
             shutil.rmtree(self.folder, ignore_errors=True)
 
 
-def _compile(folder: Path) -> None:
+def _compile(root: Path, folder: Path) -> None:
     from mypyc.build import mypycify
     from setuptools import Distribution
 
-    extensions = mypycify(
-        [*NO_CONFIGURATION, *MODULES], target_dir=str(folder / "c"), group_name="streams"
-    )
-    command = Distribution({"name": "plainscore", "ext_modules": extensions}).get_command_obj(
-        "build_ext"
-    )
-    command.build_lib, command.build_temp = str(folder / "lib"), str(folder / "temp")
-    command.ensure_finalized()
-    command.run()
+    source = folder / "source"
+    for package in ("streams", "schemas"):
+        shutil.copytree(root / package, source / package)
+    with chdir(source):
+        written = [sys.executable, "-c", "from streams import codec; print(codec.generated())"]
+        generated = subprocess.run(written, check=True, capture_output=True, text=True).stdout
+        Path(GENERATED).write_text(generated, encoding="utf-8")
+        extensions = mypycify(
+            [*NO_CONFIGURATION, *MODULES, GENERATED],
+            target_dir=str(folder / "c"),
+            group_name="streams",
+        )
+        command = Distribution({"name": "plainscore", "ext_modules": extensions}).get_command_obj(
+            "build_ext"
+        )
+        command.build_lib, command.build_temp = str(folder / "lib"), str(folder / "temp")
+        command.ensure_finalized()
+        command.run()

@@ -1,28 +1,48 @@
 """Avro bodies, read and written by functions that are generated from their schemas.
 
-A generated function has nothing left to look up: it reads somewhat faster than a walk of the schema
-for each record, and writes three times as fast. And whatever lengths a hostile body claims, it gets
-no more than the bytes that are there. Of Avro they know what the contract uses: boolean, int, long,
-string, bytes, enum, array, record, and a union of null and one of these. A logical type is what it
-is made of: times are int ms, dates int days.
+A generated function has nothing left to look up. And whatever lengths a hostile body claims, it
+gets no more than the bytes that are there. Of Avro they know what the contract uses: boolean, int,
+long, string, bytes, enum, array, record, and a union of null and one of these. A logical type is
+what it is made of: times are int ms, dates int days.
+
+Where the package was installed with compiled modules, the functions of the contract's schemas are
+among them (`module`); all others are made when they are asked for, of the same text.
 """
 
-from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from functools import cache
+from hashlib import sha256
+from importlib import import_module
 from keyword import iskeyword
 from typing import Any
 
+from streams.avro_parts import Malformed
 from streams.schemas import Schema, named
+
+__all__ = ["Malformed", "Read", "Values", "Write", "module", "reader", "writer"]
 
 Read = Callable[[bytes, int], dict[str, Any]]
 Values = Mapping[str, Any] | tuple[Any, ...]  # of a record
 Write = Callable[[Values], bytes]
 
-MOST_KEPT = 65_536  # records of one kind that are kept as they were written
+_HEAD = '''"""Readers and writers of the contract's records, generated from their schemas."""
 
+from __future__ import annotations
 
-class Malformed(ValueError):
-    """Bytes or values are not what the schema says; the text names a field and never a value."""
+from typing import TYPE_CHECKING, Any
+
+from librt.strings import BytesWriter
+
+from streams.avro_parts import (
+    malformed, read_int, read_length, read_long, write_boolean, write_bytes, write_int, write_long
+)
+
+if TYPE_CHECKING:
+    from mypy_extensions import i64
+
+_MISSING: Any = object()
+'''
 
 
 def reader(written: Schema, wanted: Schema) -> Read:
@@ -32,86 +52,85 @@ def reader(written: Schema, wanted: Schema) -> Read:
     compatible (a field may be missing on either side if it has a default). It ends where the buffer
     ends. The function raises Malformed, and nothing else, whatever the bytes.
     """
-    return _Reading(written, wanted).function()
+    read: Read = _made(reader_text(written, wanted))
+    return read
 
 
-def writer(schema: Schema, head: bytes, repeated: Collection[str] = ()) -> Write:
+def writer(schema: Schema, head: bytes) -> Write:
     """Generate the function that writes a record: its values -> the head and then the body.
 
     A record is given as a mapping, in which fields with a default may be left out, or as a tuple of
-    all its fields in the schema's order. Records in arrays whose names are `repeated` come with the
-    same few values again and again: what was written of such a tuple is kept. The function raises
-    Malformed if values do not fit.
+    all its fields in the schema's order. The function raises Malformed if values do not fit.
     """
-    write = _Writing(schema, head, repeated).function()
+    write = _made(writer_text(schema, head))
     names = named(schema)
 
     def written(values: Values) -> bytes:
         try:
-            return write(*values) if isinstance(values, tuple) else write(**values)
+            done: bytes = write(*values) if isinstance(values, tuple) else write(**values)
         except Exception as error:
             said = _misfit(values, schema, names, "") or "the values do not fit the schema"
             raise Malformed(said) from error
+        return done
 
     return written
 
 
-class _Reading:
-    """A reader's text, and for each of its lines the field that it is about.
+def reader_text(written: Schema, wanted: Schema) -> str:
+    """Give the text of a reader, for `module`."""
+    return _Reading(written, wanted).text()
 
-    In it b is the buffer and at the place in it. Of a text cut short by the end of b only the rest
-    is taken, but then at lies beyond the end: the next byte asked for is an IndexError, and the
-    last line compares.
-    """
 
-    def __init__(self, written: Schema, wanted: Schema) -> None:
-        self.written, self.wanted = written, wanted
-        self.written_names = named(written)
-        self.wanted_names = self.written_names | named(wanted)
-        self.lines = ["def generated(b, at):", " try:"]
-        self.places = ["", ""]
-        self.place = ""
-        self.depth = 2
-        self.constants: dict[str, Any] = {}
+def writer_text(schema: Schema, head: bytes) -> str:
+    """Give the text of a writer, for `module`."""
+    return _Writing(schema, head).text()
+
+
+def module(texts: Iterable[str]) -> str:
+    """Give the text of a module, to be compiled, that holds the functions of some texts."""
+    return "\n\n".join([_HEAD, *(text.replace(_NAME, _name(text)) for text in texts)])
+
+
+_NAME = "_made_"  # stands in a text for the function's name
+
+
+def _name(text: str) -> str:
+    return f"made_{sha256(text.encode()).hexdigest()[:16]}"
+
+
+def _made(text: str) -> Callable[..., Any]:
+    """Give a text's function: the compiled one, if there is one of just this text."""
+    made: Callable[..., Any] | None = getattr(_compiled(), _name(text), None)
+    if made is None:
+        names: dict[str, Any] = {}
+        exec(compile(_HEAD + text, "<generated from a schema>", "exec", dont_inherit=True), names)
+        made = names[_NAME]
+    return made
+
+
+@cache
+def _compiled() -> Any:
+    try:
+        return import_module("streams.generated")
+    except ImportError:
+        return None
+
+
+class _Text:
+    """Lines of Python, written one after another."""
+
+    def __init__(self) -> None:
+        self.lines: list[str] = []
+        self.depth = 0
         self.names = 0
 
-    def function(self) -> Read:
-        result = self.value(self.written, self.wanted)
-        self.place = "the end"
-        self.add("if at != len(b): raise ValueError", f"return {result}")
-        self.depth = 1
-        self.add("except Exception as error:", " raise malformed(error) from error")
-
-        def malformed(error: Exception) -> Malformed:
-            # The outermost frame is the generated function's: its line tells the field.
-            line = error.__traceback__.tb_lineno if error.__traceback__ else 1
-            return Malformed(_why_unreadable(error, self.places[line - 1]))
-
-        names: dict[str, Any] = {
-            "read_long": _read_long,
-            "read_int": _read_int,
-            "read_length": _read_length,
-            "malformed": malformed,
-            **self.constants,
-        }
-        exec(compile("\n".join(self.lines), "<generated from a schema>", "exec"), names)
-        read: Read = names["generated"]
-        return read
-
     def add(self, *lines: str) -> None:
-        for line in lines:
-            self.lines.append(" " * self.depth + line)
-            self.places.append(self.place)
+        self.lines += [" " * self.depth + line for line in lines]
 
     def name(self) -> str:
-        """Give a name that the function does not use yet."""
+        """Give a name that is not used yet."""
         self.names += 1
         return f"v{self.names}"
-
-    def constant(self, value: Any) -> str:
-        name = f"C{len(self.constants)}"
-        self.constants[name] = value
-        return name
 
     @contextmanager
     def within(self, line: str) -> Iterator[None]:
@@ -121,10 +140,41 @@ class _Reading:
         yield
         self.depth -= 1
 
+
+class _Reading(_Text):
+    """A reader's text.
+
+    In it b is the buffer, at the place in it, and f the number of the field that is being read. Of
+    a text cut short by the end of b only the rest is taken, but then at lies beyond the end: the
+    next byte asked for is an IndexError, and the last line compares.
+    """
+
+    def __init__(self, written: Schema, wanted: Schema) -> None:
+        super().__init__()
+        self.written, self.wanted = written, wanted
+        self.written_names = named(written)
+        self.wanted_names = self.written_names | named(wanted)
+        self.places: list[str] = []
+        self.place = ""
+
+    def text(self) -> str:
+        with self.within(f"def {_NAME}(b: bytes, at: i64) -> dict[str, Any]:"):
+            self.add("n: i64 = 0", "end: i64 = 0", "f: i64 = 0")
+            with self.within("try:"):
+                result = self.value(self.written, self.wanted)
+                with self.at_field("the end"):
+                    self.add("if at != len(b): raise ValueError")
+                self.add(f"return {result}")
+            with self.within("except Exception as error:"):
+                self.add(f"raise malformed(error, {(*self.places, '')!r}[f]) from error")
+        return "\n".join(self.lines)
+
     @contextmanager
     def at_field(self, name: str) -> Iterator[None]:
-        """Note that the lines added now are about a field of the record that is gone through."""
+        """Note that the lines added now read a field of the record that is gone through."""
         outer, self.place = self.place, f"{self.place}.{name}".lstrip(".")
+        self.add(f"f = {len(self.places)}")
+        self.places.append(self.place)
         yield
         self.place = outer
 
@@ -137,8 +187,8 @@ class _Reading:
             case "optional":
                 self.optional(name, written, wanted)
             case "boolean":
-                self.add(f"{name} = b[at]", "at += 1", f"if {name} > 1: raise ValueError")
-                self.add(f"{name} = {name} == 1")
+                self.add("n = b[at]", "at += 1", "if n > 1: raise ValueError")
+                self.add(f"{name} = n == 1")
             case "int" | "long" as type_:
                 self.number(name, type_)
             case "string" | "bytes" as type_:
@@ -150,7 +200,7 @@ class _Reading:
                 symbols = [s if s in known else wanted["default"] for s in written["symbols"]]
                 self.number("n", "long")
                 self.add(f"if not 0 <= n < {len(symbols)}: raise ValueError")
-                self.add(f"{name} = {self.constant(symbols)}[n]")
+                self.add(f"{name} = {symbols!r}[n]")
             case "array":
                 self.array(name, written["items"], wanted["items"])
             case "record":
@@ -160,23 +210,20 @@ class _Reading:
     def number(self, name: str, type_: str) -> None:
         self.add("n = b[at]")
         self.add(f"if n < 128: {name} = n >> 1 ^ -(n & 1); at += 1")
-        with self.within("elif (m := b[at + 1]) < 128:"):  # two bytes: most of what is stored
-            self.add(f"n = n & 127 | m << 7; {name} = n >> 1 ^ -(n & 1); at += 2")
         self.add(f"else: {name}, at = read_{type_}(b, at)")
 
     def optional(self, name: str, written: Schema, wanted: Schema) -> None:
         null, branch = _null_and_branch(written)
-        self.add("n = b[at]", "at += 1")
-        self.add(f"if n == {2 * null}: {name} = None")
-        with self.within(f"elif n == {2 * (1 - null)}:"):
+        self.add(f"{name}: Any = None", "n = b[at]", "at += 1")
+        with self.within(f"if n == {2 * (1 - null)}:"):
             self.add(f"{name} = {self.value(branch, _null_and_branch(wanted)[1])}")
-        self.add("else: raise ValueError")
+        self.add(f"elif n != {2 * null}: raise ValueError")
 
     def array(self, name: str, written: Schema, wanted: Schema) -> None:
         if _may_be_empty(written, self.written_names):
             raise ValueError("an array's items must take a byte at least, or counts are unbounded")
         left = self.name()
-        self.add(f"{name} = []")
+        self.add(f"{name}: list[Any] = []")
         self.number(left, "long")
         with self.within(f"while {left}:"):
             with self.within(f"if {left} < 0:"):  # then the block's size in bytes stands here too
@@ -200,135 +247,100 @@ class _Reading:
         return "{" + ", ".join(parts) + "}"
 
 
-class _Writing:
-    """The text of a function for each record and array of a schema, that gives its bytes.
+class _Writing(_Text):
+    """The text of a writer: a function for each record in the schema, the outermost last.
 
     A record's fields are the function's parameters, so that Python itself finds the defaults. Every
     other name begins with an underscore, so no field's may.
     """
 
-    def __init__(self, schema: Schema, head: bytes, repeated: Collection[str]) -> None:
-        self.schema, self.names = schema, named(schema)
+    def __init__(self, schema: Schema, head: bytes) -> None:
+        super().__init__()
+        self.schema, self.names_of = schema, named(schema)
         self.head = head
-        self.repeated = repeated
-        self.lines: list[str] = []
-        self.known: dict[str, Any] = {
-            "_len": len,
-            "_join": b"".join,
-            "_tuple": tuple,
-            "_is": isinstance,
-            "_missing": object(),
-            "_short": _SHORT.get,
-            "_long": _write_long,
-            "_int": _write_int,
-            "_text": _write_text,
-        }
+        self.done: list[str] = []  # lines of functions that are complete
 
-    def function(self) -> Callable[..., bytes]:
-        name = self.record(self.schema, self.head)
-        exec(compile("\n".join(self.lines), "<generated from a schema>", "exec"), self.known)
-        write: Callable[..., bytes] = self.known[name]
-        return write
+    def text(self) -> str:
+        self.add(f"def {_NAME}({self.parameters(self.schema)}) -> bytes:")
+        self.depth = 1
+        self.add("_w = BytesWriter()", f"_w.write({self.head!r})")
+        self.fields(self.schema)
+        self.add("return _w.getvalue()")
+        return "\n".join([*self.done, *self.lines])
 
-    def constant(self, value: Any) -> str:
-        name = f"_c{len(self.known)}"
-        self.known[name] = value
-        return name
+    def name(self) -> str:
+        return f"_{super().name()}"
 
-    def record(self, schema: Schema, head: bytes = b"") -> str:
+    def record(self, schema: Schema) -> str:
         """Write a record's function; give its name."""
-        fields = schema["fields"]
-        pieces = [piece for field in fields for piece in self.pieces(field["name"], field["type"])]
-        name = f"_write{len(self.lines)}"
-        parameters: list[str] = []
-        for field in fields:
-            if iskeyword(field["name"]) or field["name"].startswith("_"):
-                raise ValueError(f"{field['name']} cannot be a field: name it otherwise")
-            default = self.default(field) if "default" in field else ""
-            if not default and parameters and "=" in parameters[-1]:
-                default = "_missing"  # as Python wants it; it fits no type
-            parameters.append(f"{field['name']}={default}" if default else field["name"])
-        self.lines.append(f"def {name}({', '.join(parameters)}):")
-        self.lines.append(f" return _join(({', '.join([self.constant(head), *pieces])},))")
+        outer, self.lines, depth = self.lines, [], self.depth
+        name, self.depth = f"{_NAME}{self.name()}", 0
+        with self.within(f"def {name}(_w: BytesWriter, {self.parameters(schema)}) -> None:"):
+            self.fields(schema)
+            self.add("return")  # also where there are no fields
+        self.done += self.lines
+        self.lines, self.depth = outer, depth
         return name
 
-    def default(self, field: Schema) -> str:
-        return "()" if field["default"] == [] else repr(field["default"])
+    def parameters(self, schema: Schema) -> str:
+        parameters: list[str] = []
+        for field in schema["fields"]:
+            name = field["name"]
+            if iskeyword(name) or name.startswith("_"):
+                raise ValueError(f"{name} cannot be a field: name it otherwise")
+            of = self.annotation(field["type"])
+            if "default" in field:
+                default = "()" if field["default"] == [] else repr(field["default"])
+                parameters.append(f"{name}: {of} = {default}")
+            elif parameters and "=" in parameters[-1]:
+                parameters.append(f"{name}: Any = _MISSING")  # as Python wants it; it fits no type
+            else:
+                parameters.append(f"{name}: {of}")
+        return ", ".join(parameters)
 
-    def pieces(self, value: str, schema: Schema) -> list[str]:
-        """Give the expressions for the pieces of bytes that a value, itself one, is written to."""
-        schema = _resolved(schema, self.names)
+    def annotation(self, schema: Schema) -> str:
+        return _ANNOTATIONS.get(_type(_resolved(schema, self.names_of)), "Any")
+
+    def fields(self, schema: Schema) -> None:
+        for field in schema["fields"]:
+            self.value(field["name"], field["type"])
+
+    def value(self, value: str, schema: Schema) -> None:
+        """Add the lines that write a value, which is a name."""
+        schema = _resolved(schema, self.names_of)
         match _type(schema):
             case "optional":
                 null, branch = _null_and_branch(schema)
-                there = ", ".join([repr(_write_long(1 - null)), *self.pieces(value, branch)])
-                return [f"*(({_write_long(null)!r},) if {value} is None else ({there}))"]
-            case "boolean":
-                return [f"{self.constant({False: bytes(1), True: bytes((1,))})}[{value}]"]
-            case "int" | "long" as type_:
-                return [f"_short({value}) or _{type_}({value})"]
+                self.add(f"if {value} is None: _w.append({2 * null})")
+                with self.within("else:"):
+                    self.add(f"_w.append({2 * (1 - null)})")
+                    self.value(value, branch)
+            case "boolean" | "int" | "long" | "bytes" as type_:
+                self.add(f"write_{type_}(_w, {value})")
             case "string":
-                encoded = f"_e{len(self.known)}_{value}"
-                length = f"_len({encoded} := {value}.encode())"
-                return [f"_short({length}) or _long(_len({encoded}))", encoded]
-            case "bytes":
-                return [f"_short(_len({value})) or _long(_len({value}))", value]
+                self.add(f"write_bytes(_w, {value}.encode())")
             case "enum":
-                symbols = enumerate(schema["symbols"])
-                place = {symbol: _write_long(number) for number, symbol in symbols}
-                return [f"{self.constant(place)}[{value}]"]
+                places = {symbol: place for place, symbol in enumerate(schema["symbols"])}
+                self.add(f"write_long(_w, {places!r}[{value}])")
             case "array":
-                return [f"({self.array(schema['items'])}({value}) if {value} else {bytes(1)!r})"]
+                item = self.name()
+                with self.within(f"if {value}:"):
+                    self.add(f"write_long(_w, len({value}))")
+                    with self.within(f"for {item} in {value}:"):
+                        self.value(item, schema["items"])
+                self.add("_w.append(0)")
             case _:
-                return [self.called(self.record(schema), value)]
+                self.called(self.record(schema), value, len(schema["fields"]))
 
-    def called(self, name: str, value: str) -> str:
-        return f"({name}(*{value}) if _is({value}, _tuple) else {name}(**{value}))"
-
-    def array(self, items: Schema) -> str:
-        """Write an array's function; give its name."""
-        items = _resolved(items, self.names)
-        match _type(items):
-            case "string":
-                item = "_text(_v)"
-            case "record" if items["name"] in self.repeated:
-                write = self.record(items)
-                item = self.called(write, "_v")
-                kept = self.constant(_Kept(lambda values: self.known[write](*values)))
-                item = f"{kept}[_v] if _is(_v, _tuple) else {write}(**_v)"
-            case "record":
-                item = self.called(self.record(items), "_v")
-            case _:
-                item = f"_join(({', '.join(self.pieces('_v', items))},))"
-        name = f"_write{len(self.lines)}"
-        self.lines += (
-            f"def {name}(_items):",
-            f" return _join([_short(_len(_items)) or _long(_len(_items)),"
-            f" *[{item} for _v in _items], {bytes(1)!r}])",
-        )
-        return name
+    def called(self, write: str, value: str, fields: int) -> None:
+        with self.within(f"if isinstance({value}, tuple):"):
+            self.add(f"if len({value}) != {fields}: raise TypeError")
+            parts = ", ".join(f"{value}[{place}]" for place in range(fields))
+            self.add(f"{write}(_w, {parts})")
+        self.add(f"else: {write}(_w, **{value})")
 
 
-class _Kept(dict[tuple[Any, ...], bytes]):
-    """What was written of the tuples that were seen last."""
-
-    def __init__(self, write: Callable[[tuple[Any, ...]], bytes]) -> None:
-        super().__init__()
-        self._write = write
-
-    def __missing__(self, values: tuple[Any, ...]) -> bytes:
-        if len(self) >= MOST_KEPT:
-            self.clear()
-        self[values] = written = self._write(values)
-        return written
-
-
-def _why_unreadable(error: Exception, place: str) -> str:
-    if isinstance(error, IndexError):
-        return f"the body ends before {place}"
-    if isinstance(error, UnicodeDecodeError):
-        return f"{place} is not UTF-8"
-    return "bytes are left over or missing" if place == "the end" else f"{place} is malformed"
+_ANNOTATIONS = {"boolean": "bool", "int": "i64", "long": "i64", "string": "str", "bytes": "bytes"}
 
 
 def _misfit(value: Any, schema: Schema, names: Mapping[str, Schema], place: str) -> str | None:
@@ -360,7 +372,7 @@ def _misfit(value: Any, schema: Schema, names: Mapping[str, Schema], place: str)
 def _fits(value: Any, type_: str, schema: Schema) -> bool:
     match type_:
         case "boolean":
-            return value in (False, True)
+            return isinstance(value, bool)
         case "int" | "long":
             bits = 31 if type_ == "int" else 63
             return isinstance(value, int) and -(1 << bits) <= value < 1 << bits
@@ -412,71 +424,3 @@ def _may_be_empty(schema: Schema, names: Mapping[str, Schema]) -> bool:
     return _type(schema) == "record" and all(
         _may_be_empty(field["type"], names) for field in schema["fields"]
     )
-
-
-def _read_long(b: bytes, at: int) -> tuple[int, int]:
-    """Read a zigzag varint of at most 64 bits; give it and the place after it."""
-    value = shift = 0
-    while (byte := b[at]) > 127:
-        value |= (byte & 127) << shift
-        shift += 7
-        if shift > 63:
-            raise ValueError
-        at += 1
-    value |= byte << shift
-    if value >> 64:
-        raise ValueError
-    return value >> 1 ^ -(value & 1), at + 1
-
-
-def _read_int(b: bytes, at: int) -> tuple[int, int]:
-    value, at = _read_long(b, at)
-    if not -(1 << 31) <= value < 1 << 31:
-        raise ValueError
-    return value, at
-
-
-def _read_length(b: bytes, at: int) -> tuple[int, int]:
-    value, at = _read_long(b, at)
-    if value < 0:
-        raise ValueError
-    return value, at
-
-
-def _write_long(value: int) -> bytes:
-    rest = value << 1 ^ value >> 63
-    if rest < 1 << 14:
-        return _UNSIGNED[rest]
-    if rest < 1 << 28:
-        return _PAIRS[rest & 16383] + _UNSIGNED[rest >> 14]
-    if rest < 1 << 42:  # times in ms are of this size
-        return _PAIRS[rest & 16383] + _PAIRS[rest >> 14 & 16383] + _UNSIGNED[rest >> 28]
-    if not -(1 << 63) <= value < 1 << 63:
-        raise OverflowError
-    return _varint(rest)
-
-
-def _write_int(value: int) -> bytes:
-    if not -(1 << 31) <= value < 1 << 31:
-        raise OverflowError
-    return _write_long(value)
-
-
-def _write_text(value: str) -> bytes:
-    encoded = value.encode()
-    return (_SHORT.get(len(encoded)) or _write_long(len(encoded))) + encoded
-
-
-def _varint(rest: int) -> bytes:
-    written = bytearray()
-    while rest > 127:
-        written.append(rest & 127 | 128)
-        rest >>= 7
-    written.append(rest)
-    return bytes(written)
-
-
-_UNSIGNED = [_varint(value) for value in range(16_384)]
-# Two bytes of a longer number, the lower first: each says that another follows.
-_PAIRS = [bytes((value & 127 | 128, value >> 7 | 128)) for value in range(16_384)]
-_SHORT = {value: _UNSIGNED[value << 1 ^ value >> 63] for value in range(-8192, 8192)}

@@ -22,7 +22,6 @@ __all__ = [
 ]
 
 Reason = Literal["wrong_magic", "unknown_schema", "undecodable", "null_value", "oversized"]
-_REPEATED = ("Contribution",)  # few points of few characteristics, in every change
 _HEAD = Struct(">bI")  # magic, schema id
 _LONG = Struct(">q")
 _LENGTH = Struct(">H")
@@ -133,28 +132,46 @@ def _value_schema(topic: str) -> str:
 @cache
 def _readers(topic: str) -> dict[bytes, avro.Read]:
     """Give the reader of each version of the topic's schema, by a value's first five bytes."""
-    name = _value_schema(topic)
-    return {
-        _HEAD.pack(0, each.id): avro.reader(schemas.archived(name, each.version), schema(name))
-        for each in schemas.versions(name)
-    }
+    return _readers_of(_value_schema(topic))
 
 
 @cache
 def _state_readers(name: str) -> dict[bytes, avro.Read]:
-    full = f"state/{name}"
-    return {
-        bytes((each.id,)): avro.reader(schemas.archived(full, each.version), schema(full))
-        for each in schemas.versions(full)
-    }
+    """Give the reader of each version of a stored value, by its first byte."""
+    return _readers_of(f"state/{name}")
 
 
 @cache
 def _writer(topic: str) -> avro.Write:
-    return avro.writer(schema(_value_schema(topic)), _HEAD.pack(0, schema_id(topic)), _REPEATED)
+    return _writer_of(_value_schema(topic))
 
 
 @cache
 def _state_writer(name: str) -> avro.Write:
-    full = f"state/{name}"
-    return avro.writer(schema(full), bytes((schemas.versions(full)[-1].id,)))
+    return _writer_of(f"state/{name}")
+
+
+def _readers_of(name: str) -> dict[bytes, avro.Read]:
+    return {
+        _head(name, each): avro.reader(schemas.archived(name, each.version), schema(name))
+        for each in schemas.versions(name)
+    }
+
+
+def _writer_of(name: str) -> avro.Write:
+    return avro.writer(schema(name), _head(name, schemas.versions(name)[-1]))
+
+
+def _head(name: str, version: schemas.Version) -> bytes:
+    """Give what a value begins with that was written by a version of a schema."""
+    return bytes((version.id,)) if name.startswith("state/") else _HEAD.pack(0, version.id)
+
+
+def generated() -> str:
+    """Give the text of the module `streams.generated`, which an installation compiles."""
+    texts = []
+    for name in schemas.names():
+        for each in schemas.versions(name):
+            texts.append(avro.reader_text(schemas.archived(name, each.version), schema(name)))
+        texts.append(avro.writer_text(schema(name), _head(name, schemas.versions(name)[-1])))
+    return avro.module(texts)
