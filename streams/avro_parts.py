@@ -72,13 +72,16 @@ def read_length(b: bytes, at: i64) -> tuple[i64, i64]:
 
 def write_long(w: BytesWriter, value: i64) -> None:
     """Write a number of at most 64 bits."""
-    if not -_LARGEST - 1 <= value <= _LARGEST:
+    sign: i64 = value >> 63
+    if sign not in (0, -1):
         raise OverflowError
-    rest: i64 = value << 1 ^ value >> 63
+    rest: i64 = value << 1 ^ sign
     while rest & ~127:
-        w.append(rest & 127 | 128)
+        byte: int = rest & 127 | 128
+        w.append(byte)
         rest = rest >> 7 & _LEFT
-    w.append(rest)
+    last: int = rest
+    w.append(last)
 
 
 def write_int(w: BytesWriter, value: i64) -> None:

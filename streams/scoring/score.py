@@ -27,8 +27,8 @@ def points_for(characteristic: Characteristic, whole: int) -> int:
     the only rounding there is, toward minus infinity.
     """
     n = characteristic.window
-    x0, y0 = 0, 0  # every table begins so
-    for x1, y1 in characteristic.steps:
+    x0 = y0 = 0  # every table begins so
+    for x1, y1 in characteristic.points:
         if whole < x1 * n:
             return y0 + (whole - x0 * n) * (y1 - y0) // ((x1 - x0) * n)
         x0, y0 = x1, y1

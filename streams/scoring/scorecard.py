@@ -4,9 +4,8 @@ These are the page's own terms, checked by `validate.build`; nothing here reads 
 Times are UTC milliseconds, amounts are minor units (cents), points and totals are integers.
 """
 
-from bisect import bisect_right
-from dataclasses import dataclass
-from functools import cached_property
+from collections.abc import Sequence
+from dataclasses import dataclass, field
 from typing import Literal
 
 from streams.scoring.kind import Kind
@@ -69,11 +68,6 @@ class Characteristic:
     points: tuple[tuple[int, int], ...]
     reason: str
 
-    @cached_property
-    def steps(self) -> tuple[tuple[int, int], ...]:
-        """The rows of `points` behind the first, which is always (0, 0)."""
-        return self.points[1:]
-
 
 @dataclass(frozen=True)
 class Tier:
@@ -111,49 +105,46 @@ class Scorecard:
     tiers: tuple[Tier, ...]
     perks: tuple[Perk, ...]
 
-    @cached_property
-    def kinds(self) -> frozenset[str]:
-        """The kinds of event that it reads."""
-        return frozenset(each.reads for each in self.characteristics)
+    # Worked out of the page, once; it may be one that the validator is about to refuse.
+    kinds: frozenset[str] = field(init=False, repr=False, compare=False)
+    names: tuple[str, ...] = field(init=False, repr=False, compare=False)
+    shortest_window: int = field(init=False, repr=False, compare=False)
+    _reading: dict[str, list[tuple[int, Characteristic]]] = field(
+        init=False, repr=False, compare=False
+    )
+    _perks: dict[str, tuple[str, ...]] = field(init=False, repr=False, compare=False)
 
-    @cached_property
-    def names(self) -> tuple[str, ...]:
-        """The ids of the characteristics, in the page's order."""
-        return tuple(each.id for each in self.characteristics)
+    def __post_init__(self) -> None:
+        reading: dict[str, list[tuple[int, Characteristic]]] = {}
+        for place, each in enumerate(self.characteristics):
+            reading.setdefault(each.reads, []).append((place, each))
+        rank = {tier.id: place for place, tier in enumerate(self.tiers)}
+        perks = {
+            tier: tuple(perk.id for perk in self.perks if rank.get(perk.tier, place + 1) <= place)
+            for tier, place in rank.items()
+        }
+        derived = {
+            "kinds": frozenset(reading),
+            "names": tuple(each.id for each in self.characteristics),
+            "shortest_window": min((each.window for each in self.characteristics), default=0),
+            "_reading": reading,
+            "_perks": perks,
+        }
+        for name, value in derived.items():
+            object.__setattr__(self, name, value)
 
-    @cached_property
-    def shortest_window(self) -> int:
-        """The least number of periods that one of its characteristics counts."""
-        return min(each.window for each in self.characteristics)
-
-    def reading(self, kind: str) -> tuple[tuple[int, Characteristic], ...]:
+    def reading(self, kind: str) -> Sequence[tuple[int, Characteristic]]:
         """The characteristics that read a kind, each with its place in the page's order."""
         return self._reading.get(kind, ())
 
-    @cached_property
-    def _reading(self) -> dict[str, tuple[tuple[int, Characteristic], ...]]:
-        placed = tuple(enumerate(self.characteristics))
-        return {
-            kind: tuple((place, each) for place, each in placed if each.reads == kind)
-            for kind in self.kinds
-        }
-
     def tier_of(self, score: int) -> str:
         """The id of the highest tier that starts at or below a score from low to high."""
-        return self.tiers[bisect_right(self._starts, score) - 1].id
-
-    @cached_property
-    def _starts(self) -> tuple[int, ...]:
-        return tuple(tier.start for tier in self.tiers)
+        found = self.tiers[0]
+        for tier in self.tiers:
+            if tier.start <= score:
+                found = tier
+        return found.id
 
     def perks_of(self, tier: str) -> tuple[str, ...]:
         """The ids of the perks of this tier and of every tier below it, in the page's order."""
         return self._perks[tier]
-
-    @cached_property
-    def _perks(self) -> dict[str, tuple[str, ...]]:
-        rank = {tier.id: place for place, tier in enumerate(self.tiers)}
-        return {
-            tier: tuple(perk.id for perk in self.perks if rank[perk.tier] <= place)
-            for tier, place in rank.items()
-        }
