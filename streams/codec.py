@@ -4,6 +4,8 @@ from functools import cache
 from struct import Struct
 from typing import Any, Literal
 
+from librt.strings import BytesWriter, write_i64_be
+
 from streams import avro, schemas
 from streams.errors import BadData
 from streams.schemas import schema
@@ -23,8 +25,7 @@ __all__ = [
 
 Reason = Literal["wrong_magic", "unknown_schema", "undecodable", "null_value", "oversized"]
 _HEAD = Struct(">bI")  # magic, schema id
-_LONG = Struct(">q")
-_LENGTH = Struct(">H")
+_EIGHT = b"\x00\x08"  # the length of a number in a key
 
 
 class Undecodable(Exception):
@@ -98,15 +99,18 @@ def schema_id(topic: str) -> int:
 
 def pack(*parts: str | int | bytes) -> bytes:
     """Join parts into a key: of each, the length in two bytes, then the bytes (an int: eight)."""
-    return b"".join([_part(part) for part in parts])
-
-
-def _part(part: str | int | bytes) -> bytes:
-    if isinstance(part, str):
-        part = part.encode()
-    elif isinstance(part, int):
-        part = _LONG.pack(part)
-    return _LENGTH.pack(len(part)) + part
+    w = BytesWriter()
+    for part in parts:
+        if isinstance(part, int):
+            w.write(_EIGHT)
+            write_i64_be(w, part)
+        else:
+            value = part.encode() if isinstance(part, str) else part
+            size = len(value)
+            w.append(size >> 8)  # an error where that is no byte
+            w.append(size & 255)
+            w.write(value)
+    return w.getvalue()
 
 
 def unpack(key: bytes) -> list[bytes]:

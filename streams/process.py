@@ -4,23 +4,23 @@ No broker, no disk, no clock: the tables, the place for output and the scorecard
 was put into the tables and produced here counts only if the caller's transaction commits.
 """
 
-from collections import Counter
 from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass, field
-from functools import cache, lru_cache
 from hashlib import sha256
 from secrets import token_hex
-from typing import Any, Protocol
+from typing import Any, Protocol, TypeVar
 
 from streams.codec import Undecodable, decode, encode, pack, unpack
 from streams.dead_letters import headers_for, own_headers
 from streams.kinds import kinds
 from streams.record import Record
 from streams.scoring.apply import (
-    apply_entry,
+    Move,
+    apply_moves,
     begin_work,
     finish_work,
     grant,
+    moves_of,
     next_due,
     pass_time,
     read_again,
@@ -40,6 +40,7 @@ from streams.scoring.ledger import (
     content_of,
     correction,
     dispute,
+    earliest,
     merge,
 )
 from streams.state import (
@@ -55,6 +56,7 @@ from streams.state import (
     write_citizen,
     write_entry,
     write_erasure,
+    write_fact,
     write_partition,
 )
 from streams.topics import ERASED_WITHIN, KINDS, TOPICS, audience_topic, partition_of
@@ -79,6 +81,7 @@ LARGEST = 1_000_000  # bytes of key and value
 MOST_PARTS = 100
 LARGEST_ENTRY = 131_072  # bytes
 
+K = TypeVar("K")
 Headers = Sequence[tuple[str, bytes]]
 
 
@@ -141,10 +144,10 @@ class Options:
 class Outcome:
     """What a batch came to: records by (topic, outcome, reason), and what moved."""
 
-    counts: Counter[tuple[str, str, str]] = field(default_factory=Counter)
-    changes: Counter[tuple[str, str]] = field(default_factory=Counter)  # by (scorecard, cause)
+    counts: dict[tuple[str, str, str], int] = field(default_factory=dict)
+    changes: dict[tuple[str, str], int] = field(default_factory=dict)  # by (scorecard, cause)
     citizens: int = 0
-    tiers: Counter[tuple[str, str]] = field(default_factory=Counter)  # by (scorecard, tier)
+    tiers: dict[tuple[str, str], int] = field(default_factory=dict)  # by (scorecard, tier)
     pending: bool = False  # work is left: call again, with no records if none have come
 
 
@@ -235,11 +238,6 @@ def _cause(record: Record) -> Cause:
     return Cause(record.topic, f"{record.topic}-{record.partition}-{record.offset}")
 
 
-@cache
-def _content_of(kind: str) -> Any:
-    return content_of(kinds()[kind])
-
-
 class _Batch:
     """A batch on its way: the citizens and entries that it touches, and what it came to."""
 
@@ -267,6 +265,7 @@ class _Batch:
         self.stored_partition = citizens.get(PARTITION_KEY)
         self.partition = read_partition(self.stored_partition)
         self.rows_left = ROWS_A_BATCH
+        self.kinds = kinds()
 
     # ---- loading, in bulk
 
@@ -342,7 +341,7 @@ class _Batch:
             self.shares(given)
 
     def count(self, record: Record, outcome: str, reason: str = "") -> None:
-        self.outcome.counts[record.topic, outcome, reason] += 1
+        _add(self.outcome.counts, (record.topic, outcome, reason), 1)
 
     def elsewhere(self, names: tuple[str, ...]) -> int | None:
         """Give the partition where a record belongs, None if that is this one."""
@@ -547,14 +546,23 @@ class _Batch:
     def event(self, given: Given, key: bytes) -> None:
         record, values = given.record, given.values
         assert values is not None
-        occurred_at = values["occurred_at"]
-        citizen = self.admitted(given, record.topic, occurred_at)
-        if citizen is not None:
-            content = _content_of(record.topic)(values)
+        kind, occurred_at = record.topic, values["occurred_at"]
+        citizen = self.admitted(given, kind, occurred_at)
+        if citizen is None:
+            return
+        content = content_of(self.kinds[kind], values)
+        self.pass_time(citizen, occurred_at)  # only events move it
+        self.renew(citizen)
+        cause = Cause(kind, values["event_id"])
+        if self.entries[key] is None and occurred_at >= citizen.as_of - self.options.horizon:
+            # Nearly every event is the first of its key: what its merge comes to is plain.
+            self.count(record, "scored")
+            written = write_fact(occurred_at, canonical(content))
+            moves = [(+1, occurred_at, content)]
+            self.store(citizen, key, kind, written, occurred_at, moves, cause)
+        else:
             part = Entry(Fact(occurred_at, canonical(content)))
-            self.pass_time(citizen, occurred_at)  # only events move it
-            cause = Cause(record.topic, values["event_id"])
-            self.merge_in(record, citizen, key, record.topic, part, occurred_at, cause, content)
+            self.merge_in(record, citizen, key, kind, part, occurred_at, cause)
 
     def dispute(self, given: Given, key: bytes) -> None:
         record, values = given.record, given.values
@@ -565,6 +573,7 @@ class _Batch:
             dispute_id, statement = values["dispute_id"], values["statement"]
             part = dispute(dispute_id, named, values["occurred_at"], values["action"], statement)
             self.pass_time(citizen, 0)
+            self.renew(citizen)
             self.merge_in(record, citizen, key, kind, part, named, Cause(record.topic, dispute_id))
 
     def correction(self, given: Given, key: bytes) -> None:
@@ -577,6 +586,7 @@ class _Batch:
             content = {"action": values["action"], **replaced(values)}
             part = correction(correction_id, named, values["occurred_at"], content)
             self.pass_time(citizen, 0)
+            self.renew(citizen)
             cause = Cause(record.topic, correction_id)
             self.merge_in(record, citizen, key, kind, part, named, cause)
 
@@ -597,22 +607,33 @@ class _Batch:
         part: Entry,
         time: int,
         cause: Cause,
-        content: dict[str, Any] | None = None,
     ) -> None:
-        """Merge a record into its entry, and publish what that changes; content: of a fact."""
-        self.renew(citizen)
+        """Merge a record into its entry, and publish what that changes."""
         if time < citizen.as_of - self.options.horizon:
             self.count(record, "dropped", "past_horizon")
             before = after = EMPTY
         else:
             before, after = self.merged(record, key, part)
         if after is before:
-            effects = settle(citizen, cause, self.scorecards)
+            self.emit(citizen, settle(citizen, cause, self.scorecards))
         else:
-            self.entries[key] = written = write_entry(after)
-            self.ledger.put(key, written)
-            fresh = content if before is EMPTY else None
-            effects = apply_entry(citizen, key, kind, before, after, cause, self.scorecards, fresh)
+            moves = moves_of(before, after)
+            self.store(citizen, key, kind, write_entry(after), earliest(after), moves, cause)
+
+    def store(
+        self,
+        citizen: Citizen,
+        key: bytes,
+        kind: str,
+        written: bytes,
+        oldest: int,
+        moves: list[Move],
+        cause: Cause,
+    ) -> None:
+        """Put an entry into its place, and publish what it changes."""
+        self.entries[key] = written
+        self.ledger.put(key, written)
+        effects = apply_moves(citizen, key, kind, oldest, moves, cause, self.scorecards)
         if effects:
             self.emit(citizen, effects)
 
@@ -686,7 +707,7 @@ class _Batch:
         if citizen.work is None:
             return []
         self.touched[citizen.id] = citizen
-        prefix = _ledger_prefix(citizen.id, citizen.since)
+        prefix = pack(citizen.id, citizen.since)
         while citizen.work is not None and self.rows_left > 0:
             limit = min(self.rows_left, 1_000)
             rows = self.ledger.scan(prefix, citizen.work.cursor or None, limit)
@@ -788,7 +809,7 @@ class _Batch:
                 self.change(citizen, key, effect)
             elif isinstance(effect, Closed):
                 self.scores[citizen.id, effect.scorecard] = None
-                self.outcome.tiers[effect.scorecard, effect.tier] -= 1
+                _add(self.outcome.tiers, (effect.scorecard, effect.tier), -1)
             else:
                 self.disclosure(citizen, key, effect)
 
@@ -796,13 +817,13 @@ class _Batch:
         scorecard, shadow = change.account
         topic = "score-changes.shadow" if shadow else "score-changes"
         self.out.produce(topic, key, _with_change_id(encode_change(citizen, change)))
-        self.outcome.changes[scorecard, change.cause.kind] += 1
+        _add(self.outcome.changes, (scorecard, change.cause.kind), 1)
         if shadow:
             return
         if change.tier != change.previous_tier:
-            self.outcome.tiers[scorecard, change.tier] += 1
+            _add(self.outcome.tiers, (scorecard, change.tier), 1)
             if change.previous_tier is not None:
-                self.outcome.tiers[scorecard, change.previous_tier] -= 1
+                _add(self.outcome.tiers, (scorecard, change.previous_tier), -1)
         self.scores[citizen.id, scorecard] = change
 
     def disclosure(self, citizen: Citizen, key: bytes, seen: Disclosure) -> None:
@@ -839,18 +860,11 @@ _MERGE = {
 def _ledger_key(citizen: Citizen, topic: str, values: dict[str, Any]) -> bytes:
     about = values.get("about")
     kind, event = (topic, values) if about is None else (about["kind"], about)
-    head = _ledger_prefix(citizen.id, citizen.since) + _reported(kind, event["source"])
-    return head + pack(event["event_id"])
+    return pack(citizen.id, citizen.since, kind, event["source"], event["event_id"])
 
 
-@lru_cache(maxsize=65_536)
-def _ledger_prefix(citizen_id: str, since: int) -> bytes:
-    return pack(citizen_id, since)
-
-
-@lru_cache(maxsize=4_096)
-def _reported(kind: str, source: str) -> bytes:
-    return pack(kind, source)
+def _add(counts: dict[K, int], key: K, number: int) -> None:
+    counts[key] = counts.get(key, 0) + number
 
 
 def _has(record: Record, header: str) -> bool:

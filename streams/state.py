@@ -23,6 +23,7 @@ def shared(text: str) -> str:
 
 
 _BY_KEY = itemgetter(0)
+_NOT_YET = 0  # stands for an offset until `apply.read_again` has worked it out
 
 
 @dataclass(slots=True)
@@ -48,6 +49,11 @@ class Erasure:
 
 
 # ---- entry
+
+
+def write_fact(occurred_at: int, content: str) -> bytes:
+    """Write an entry that is a fact alone, as `write_entry` does."""
+    return encode_state("entry", ((occurred_at, content), (), ()))
 
 
 def read_entry(value: bytes) -> Entry:
@@ -108,6 +114,7 @@ def read_citizen(citizen_id: str, value: bytes) -> Citizen:
                     AccountKey(building["scorecard"], building["shadow"]),
                     building["version"],
                     _read_totals(building["totals"], 0),
+                    _NOT_YET,
                 )
                 for building in work["accounts"]
             ],
@@ -157,6 +164,7 @@ def _read_account(stored: dict[str, Any]) -> Account:
         AccountKey(shared(stored["scorecard"]), stored["shadow"]),
         stored["version"],
         _read_totals(stored["totals"], stored["period"]),
+        _NOT_YET,
         stored["period"],
         stored["sequence"],
         score=stored["score"],
@@ -199,15 +207,14 @@ def _read_totals(flat: Sequence[int], now: int) -> Totals:
 
 
 def _write_totals(totals: Totals, now: int) -> list[int]:
-    cells = [
-        (place, now - period, amount)
-        for period, row in totals.items()
-        for place, amount in enumerate(row)
-        if amount
-    ]
-    if len(totals) > 1:
-        cells.sort()
-    return [number for cell in cells for number in cell]
+    flat: list[int] = []
+    periods = sorted(totals, reverse=True)
+    for place in range(max(map(len, totals.values()), default=0)):
+        for period in periods:
+            row = totals[period]
+            if place < len(row) and row[place]:
+                flat += (place, now - period, row[place])
+    return flat
 
 
 # ---- partition and erasure

@@ -4,7 +4,7 @@ Publisher and worker ask the same function, so that what the one takes the other
 A detail names fields and what was expected of them, never values.
 """
 
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection
 from typing import Any
 
 from streams.kinds import kinds
@@ -12,7 +12,7 @@ from streams.scoring.currencies import CODES
 from streams.scoring.ledger import DAY
 from streams.topics import KINDS
 
-Values = Mapping[str, Any]
+Values = dict[str, Any]
 Problem = tuple[str, str]  # reason, detail
 
 EARLIEST = 631_152_000_000  # 1990-01-01 in ms

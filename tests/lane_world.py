@@ -580,7 +580,7 @@ def _part(topic: str, values: Mapping[str, Any]) -> Entry:
             values["occurred_at"],
             {"action": values["action"], **fields},
         )
-    content = ledger.content_of(kinds()[topic])(values)
+    content = ledger.content_of(kinds()[topic], values)
     return ledger.fact(values["occurred_at"], content)
 
 

@@ -1,6 +1,6 @@
 """Merging records into an entry: in any order, in any groups, any number of times, the same."""
 
-from functools import reduce
+from functools import partial, reduce
 
 import pytest
 from hypothesis import given
@@ -56,7 +56,7 @@ def test_an_entry_is_stored_and_read_back(parts):
 
 
 def test_contents_are_compared_as_json_without_nulls_and_defaults():
-    pick = content_of(kinds()["purchases"])
+    pick = partial(content_of, kinds()["purchases"])
     values = {
         "category": 'é"\n',
         "amount_minor": 5,
@@ -66,7 +66,7 @@ def test_contents_are_compared_as_json_without_nulls_and_defaults():
     }
     assert canonical(pick(values)) == '{"amount_minor":5,"category":"é\\"\\n","currency":"USD"}'
     assert '"quantity":2' in canonical(pick({**values, "quantity": 2}))
-    bill = content_of(kinds()["payments"])
+    bill = partial(content_of, kinds()["payments"])
     missed = {"obligation": "o", "amount_minor": 5, "currency": "USD", "due_on": 3, "paid_on": None}
     assert "paid_on" not in canonical(bill(missed))
 

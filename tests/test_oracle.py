@@ -14,7 +14,7 @@ from streams.scoring.ledger import EMPTY, Entry, Fact, canonical, merge, standin
 from streams.scoring.recount import EventRef, recount
 from streams.scoring.score import contributions, read
 from streams.scoring.scorecard import Scorecard
-from streams.scoring.totals import add, fraction, offset_of, period_of, sums, weigh
+from streams.scoring.totals import fraction, offset_of, period_of, sums, weigh
 from tests import histories
 from tests.histories import DAY, START
 
@@ -150,12 +150,13 @@ def test_totals_agree_with_the_recount(events, days, scorecard):
     times = [entry.fact.occurred_at for entry in ledger.values() if entry.fact]
     as_of = max([START + days * DAY, *times])
     offset = offset_of(ANNA, scorecard.period_ms)
-    totals, number = {}, len(scorecard.characteristics)
+    totals = {}
     for event, entry in ledger.items():
         content = standing(entry)
         for place, amount in weigh(scorecard, event.kind, content) if content is not None else ():
             period = period_of(entry.fact.occurred_at, offset, scorecard.period_ms)
-            add(totals, period, place, amount, number)
+            row = totals.setdefault(period, [0] * len(scorecard.characteristics))
+            row[place] += amount
     now = period_of(as_of, offset, scorecard.period_ms)
     reading = read(scorecard, sums(totals, scorecard, now), totals.get(now))
     found = recount(ANNA, ledger, ALL, as_of, scorecard)

@@ -8,7 +8,6 @@ import asyncio
 import logging
 import signal
 import sys
-from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -21,15 +20,21 @@ from streams.kinds import kinds
 from streams.process import encode_change
 from streams.published import Published
 from streams.scorecards import example, read
-from streams.scoring.apply import apply_entry, grant, pass_time, read_again, settle
+from streams.scoring.apply import apply_moves, grant, moves_of, pass_time, read_again, settle
 from streams.scoring.change import Change
 from streams.scoring.citizen import Cause, Citizen, covers
-from streams.scoring.ledger import EMPTY, Entry, Fact, canonical, content_of, merge
-from streams.state import read_citizen, read_entry, read_grants, write_citizen, write_entry
+from streams.scoring.ledger import Entry, Fact, canonical, content_of, earliest, merge
+from streams.state import (
+    read_citizen,
+    read_entry,
+    read_grants,
+    write_citizen,
+    write_entry,
+    write_fact,
+)
 from streams.topics import full_name
 
 KIND = "purchases"
-PICK = content_of(kinds()[KIND])
 STORE = "memory://"  # rocksdb:// on rocksdict was a tenth to a fifth slower
 
 
@@ -111,26 +116,28 @@ def _consent(value: bytes, sent: float, published: Published) -> tuple[Citizen, 
 
 
 def _score(
-    citizen: Citizen, values: Mapping[str, Any], ledger: Any, published: Published
+    citizen: Citizen, values: dict[str, Any], ledger: Any, published: Published
 ) -> list[Change]:
     """Merge a purchase into its entry in the Table, and give what that changes."""
     occurred_at = values["occurred_at"]
     if not covers(citizen.grants, KIND, occurred_at):
         return []
-    content = PICK(values)
-    part = Entry(Fact(occurred_at, canonical(content)))
+    content = content_of(kinds()[KIND], values)
+    text = canonical(content)
     key = pack(citizen.id, citizen.since, KIND, values["source"], values["event_id"])
     stored = ledger.get(key)
-    before = EMPTY if stored is None else read_entry(stored)
-    after = part if before is EMPTY else merge(before, part)
     cause = Cause(KIND, values["event_id"])
     effects = pass_time(citizen, occurred_at)
-    if after == before:
-        effects += settle(citizen, cause, published)
-    else:
-        fresh = content if before is EMPTY else None
-        effects += apply_entry(citizen, key, KIND, before, after, cause, published, fresh)
+    if stored is None:
+        moves = [(+1, occurred_at, content)]
+        effects += apply_moves(citizen, key, KIND, occurred_at, moves, cause, published)
+        ledger[key] = write_fact(occurred_at, text)
+    elif (after := merge(before := read_entry(stored), Entry(Fact(occurred_at, text)))) != before:
+        moves = moves_of(before, after)
+        effects += apply_moves(citizen, key, KIND, earliest(after), moves, cause, published)
         ledger[key] = write_entry(after)
+    else:
+        effects += settle(citizen, cause, published)
     return [each for each in effects if isinstance(each, Change)]
 
 

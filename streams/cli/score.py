@@ -225,7 +225,7 @@ def _event(
     problem = validity.problem(kind, shape, max(show.now(), as_of))
     if problem is not None:
         raise BadData(f"{kind}: {problem[1]}", where=problem[0], next_step="Mend it and ask again.")
-    content = content_of(kinds()[kind])(shape)
+    content = content_of(kinds()[kind], shape)
     ref = EventRef(kind, shape["source"], shape["event_id"])
     return ref, fact(shape["occurred_at"], content)
 

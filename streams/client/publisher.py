@@ -470,7 +470,7 @@ class AsyncPublisher:
         return self._publisher
 
 
-def _judge(topic: str, shape: Mapping[str, Any], timestamp_ms: int | None) -> None:
+def _judge(topic: str, shape: dict[str, Any], timestamp_ms: int | None) -> None:
     """Raise BadData for what the worker would refuse, in the worker's own words."""
     timestamp = _now() if timestamp_ms is None else timestamp_ms
     if (problem := validity.problem(topic, shape, timestamp)) is not None:

@@ -148,13 +148,13 @@ def lives(seen: Records) -> Iterable[Life]:
         for citizen, granted in grants.items()
     }
     for kind in KINDS:
-        pick = ledger.content_of(kinds()[kind])
         for each in seen[kind]:
             told = decode(kind, each.value)
             citizen, time = told["citizen_id"], told["occurred_at"]
             if covers(grants.get(citizen, ()), kind, time):
                 event = EventRef(kind, told["source"], told["event_id"])
-                parts[citizen].append((event, ledger.fact(time, pick(told))))
+                content = ledger.content_of(kinds()[kind], told)
+                parts[citizen].append((event, ledger.fact(time, content)))
                 as_of[citizen] = max(as_of[citizen], time)
     for each in seen["disputes"]:
         told = decode("disputes", each.value)

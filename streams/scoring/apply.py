@@ -26,7 +26,6 @@ from streams.scoring.ledger import EMPTY, Content, Entry, earliest, keep, standi
 from streams.scoring.score import Reading, read
 from streams.scoring.scorecard import Scorecard
 from streams.scoring.totals import (
-    add,
     forget,
     fraction,
     offset_of,
@@ -36,32 +35,39 @@ from streams.scoring.totals import (
     weigh,
 )
 
+# +1: added, or -1: taken away; the event's time, and what it counts as
+Move = tuple[int, int, Content]
+
+
 # ---- records
 
 
-def apply_entry(
+def moves_of(before: Entry, after: Entry) -> list[Move]:
+    """Give what a merge takes away from the totals, and what it adds."""
+    moves: list[Move] = []
+    for sign, entry in ((-1, before), (+1, after)):
+        content = standing(entry)
+        if content is not None and entry.fact is not None:
+            moves.append((sign, entry.fact.occurred_at, content))
+    return moves
+
+
+def apply_moves(
     citizen: Citizen,
     key: bytes,
     kind: str,
-    before: Entry,
-    after: Entry,
+    oldest: int,
+    moves: list[Move],
     cause: Cause,
     scorecards: Scorecards,
-    fresh: Content | None = None,
 ) -> list[Effect]:
-    """Move the totals by what a merge changed in an entry, and give what that changes.
+    """Move the totals by what changed in an entry, and give what that changes.
 
-    `key` orders the ledger; `fresh` is the content of `after` where the caller knows it to stand.
+    `key` orders the ledger; `oldest` is the earliest time by which a part of the entry is kept.
     """
-    oldest = earliest(after)
     if citizen.oldest is None or oldest < citizen.oldest:
         citizen.oldest = oldest
-    moves: list[tuple[int, int, Content]] = []
-    if before.fact is not None and (counted := standing(before)) is not None:
-        moves.append((-1, before.fact.occurred_at, counted))
-    counting = standing(after) if fresh is None else fresh
-    if after.fact is not None and counting is not None:
-        moves.append((+1, after.fact.occurred_at, counting))
+    effects: list[Effect] = []
     work = citizen.work
     if work is not None:
         if key <= work.cursor:  # else the work will come to this entry
@@ -69,8 +75,7 @@ def apply_entry(
             for account in work.accounts:
                 scorecard = scorecards.get(account.key.scorecard, account.version)
                 _move(citizen, account, scorecard, kind, moves)
-        return []
-    effects: list[Effect] = []
+        return effects
     for account in citizen.accounts.values():
         scorecard = scorecards.get(account.key.scorecard, account.version)
         touched = _move(citizen, account, scorecard, kind, moves)
@@ -109,21 +114,25 @@ def next_due(citizen: Citizen, scorecards: Scorecards, horizon: int) -> int | No
     """
     if citizen.work is not None:
         return 0
-    times = [share.until for share in citizen.shares]
-    for key, account in citizen.accounts.items():
+    due: int | None = None
+    for account in citizen.accounts.values():
         if account.totals:
-            period_ms = scorecards.get(key.scorecard, account.version).period_ms
-            times.append(start_of(account.period + 1, offset_of(citizen.id, period_ms), period_ms))
-    if len(times) == len(citizen.shares) and citizen.oldest is not None:
-        times.append(citizen.oldest + horizon + 1)
-    return min(times, default=None)
+            period_ms = scorecards.get(account.key.scorecard, account.version).period_ms
+            turn = start_of(account.period + 1, account.offset, period_ms)
+            due = turn if due is None or turn < due else due
+    if due is None and citizen.oldest is not None:
+        due = citizen.oldest + horizon + 1
+    for share in citizen.shares:
+        due = share.until if due is None or share.until < due else due
+    return due
 
 
 def read_again(citizen: Citizen, scorecards: Scorecards) -> None:
-    """Work out what is not stored of a citizen: the points that its totals came to."""
+    """Work out what is not stored of a citizen: offsets, and the points that totals came to."""
     accounts = list(citizen.accounts.values())
     for account in accounts + (citizen.work.accounts if citizen.work else []):
         scorecard = scorecards.get(account.key.scorecard, account.version)
+        account.offset = offset_of(citizen.id, scorecard.period_ms)
         for row in account.totals.values():  # its end is not stored where that is zeros
             row.extend([0] * (len(scorecard.characteristics) - len(row)))
         reading = _read_all(account, scorecard)
@@ -199,7 +208,7 @@ def begin_work(citizen: Citizen, cause: Cause, scorecards: Scorecards) -> None:
         for shadow in (False, True):
             scorecard = scorecards.in_force(scorecard_id, citizen.as_of, shadow)
             if scorecard is not None:
-                accounts.append(_empty_account(AccountKey(scorecard_id, shadow), scorecard))
+                accounts.append(_empty_account(citizen, shadow, scorecard))
     citizen.work = Work(cause, accounts)
 
 
@@ -254,7 +263,7 @@ def finish_work(citizen: Citizen, scorecards: Scorecards) -> list[Effect]:
         else:
             account.sequence = citizen.sequences.pop(account.key, 0)
         citizen.accounts[account.key] = account
-        account.period = _period(citizen, scorecard)
+        account.period = period_of(citizen.as_of, account.offset, scorecard.period_ms)
         reading = _read_all(account, scorecard)
         cause = work.cause
         if cause.kind == "scorecard":
@@ -268,13 +277,14 @@ def finish_work(citizen: Citizen, scorecards: Scorecards) -> list[Effect]:
 # ---- the pieces of it
 
 
-def _empty_account(key: AccountKey, scorecard: Scorecard) -> Account:
-    return Account(key, scorecard.version, {}, wholes=[0] * len(scorecard.characteristics))
-
-
-def _period(citizen: Citizen, scorecard: Scorecard) -> int:
-    period_ms = scorecard.period_ms
-    return period_of(citizen.as_of, offset_of(citizen.id, period_ms), period_ms)
+def _empty_account(citizen: Citizen, shadow: bool, scorecard: Scorecard) -> Account:
+    return Account(
+        AccountKey(scorecard.id, shadow),
+        scorecard.version,
+        {},
+        offset_of(citizen.id, scorecard.period_ms),
+        wholes=[0] * len(scorecard.characteristics),
+    )
 
 
 def _read_all(account: Account, scorecard: Scorecard) -> Reading:
@@ -285,33 +295,31 @@ def _read_all(account: Account, scorecard: Scorecard) -> Reading:
 
 
 def _move(
-    citizen: Citizen,
-    account: Account,
-    scorecard: Scorecard,
-    kind: str,
-    moves: Iterable[tuple[int, int, Content]],
+    citizen: Citizen, account: Account, scorecard: Scorecard, kind: str, moves: list[Move]
 ) -> list[int]:
-    """Add (+1) or take away (-1) what contents of some event times weigh.
+    """Add or take away what contents of some event times weigh.
 
     Gives the places of the totals that moved, each as often as it did.
     """
-    period_ms = scorecard.period_ms
-    touched = []
+    totals, wholes, touched = account.totals, account.wholes, []
     for sign, time, content in moves:
         if not covers(citizen.grants, kind, time, account.key.scorecard):
             continue
-        period = period_of(time, offset_of(citizen.id, period_ms), period_ms)
+        period = period_of(time, account.offset, scorecard.period_ms)
         age = account.period - period
+        row = totals.get(period)
         for place, amount in weigh(scorecard, kind, content):
             characteristic = scorecard.characteristics[place]
             # a period that was forgotten stays so: it can never count again
             if age < characteristic.window:
-                moved = sign * amount
-                add(account.totals, period, place, moved, len(account.wholes))
-                account.wholes[place] += moved * fraction(
-                    age, characteristic.window, characteristic.ageing
-                )
+                if row is None:
+                    row = totals[period] = [0] * len(wholes)
+                row[place] += sign * amount
+                counted = fraction(age, characteristic.window, characteristic.ageing)
+                wholes[place] += sign * amount * counted
                 touched.append(place)
+        if sign < 0 and row is not None and not any(row):
+            del totals[period]
     return touched
 
 
@@ -324,7 +332,7 @@ def _settle(
     effects: list[Effect],
 ) -> None:
     """Read an account again if its period has turned or totals in it moved."""
-    now = _period(citizen, scorecard)
+    now = period_of(citizen.as_of, account.offset, scorecard.period_ms)
     if now != account.period:
         account.period = now
         reading = _read_all(account, scorecard)

@@ -82,7 +82,7 @@ def change(
         scorecard.perks_of(reading.tier),
         cause,
         parts,
-        reasons(parts),
+        reasons(parts[1:-1]),
     )
     account.version = scorecard.version
     account.points = reading.points
@@ -93,7 +93,9 @@ def change(
 def _moved(scorecard: Scorecard, account: Account, reading: Reading) -> list[tuple[str, int, int]]:
     """Give the contributions before and now where both are of one version."""
     start, before, now = scorecard.start, account.points, reading.points
-    parts = [("base", start, start), *zip(scorecard.names, before, now, strict=True)]
+    parts = [("base", start, start)]
+    for place, name in enumerate(scorecard.names):
+        parts.append((name, before[place], now[place]))
     parts.append(("clamp", account.score - start - sum(before), reading.score - start - sum(now)))
     return parts
 

@@ -48,6 +48,7 @@ class Account:
     key: AccountKey
     version: int
     totals: Totals
+    offset: int  # of the citizen's periods, in ms
     period: int = 0  # the citizen's period at which the points were read
     sequence: int = 0  # 0: nothing published yet
     wholes: list[int] = field(default_factory=list)  # what each total comes to in `period`

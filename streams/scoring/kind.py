@@ -1,6 +1,5 @@
 """A kind of event and its fields, as scorecards may read them."""
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Literal
 
@@ -20,4 +19,4 @@ class Kind:
     """A kind of event: its topic's name, and every field that only events of this kind have."""
 
     name: str
-    fields: Mapping[str, Field]
+    fields: dict[str, Field]

@@ -14,7 +14,7 @@ from streams.scoring.kind import Kind
 DAY = 86_400_000  # ms
 DECISION_DAYS = 30  # a dispute that nobody decides within these has lapsed for the citizen
 
-Content = Mapping[str, Any]
+Content = dict[str, Any]
 K = TypeVar("K")
 V = TypeVar("V")
 
@@ -61,19 +61,14 @@ EMPTY = Entry()
 # ---- a record as an entry of one part
 
 
-def content_of(kind: Kind) -> Callable[[Content], dict[str, Any]]:
-    """Make the function that picks what scorecards may read: nulls and defaults are left out."""
-    fields = [(name, field.default) for name, field in sorted(kind.fields.items())]
-
-    def pick(values: Content) -> dict[str, Any]:
-        picked = {}
-        for name, default in fields:
-            value = values[name]
-            if value is not None and value != default:
-                picked[name] = value
-        return picked
-
-    return pick
+def content_of(kind: Kind, values: Content) -> Content:
+    """Pick what scorecards may read: nulls and defaults are left out."""
+    picked = {}
+    for name, field in kind.fields.items():
+        value = values[name]
+        if value is not None and value != field.default:
+            picked[name] = value
+    return picked
 
 
 def canonical(content: Content) -> str:
@@ -81,10 +76,10 @@ def canonical(content: Content) -> str:
 
     Order by code point is order by UTF-8 bytes, so texts compare as their bytes do.
     """
-    fields = [
-        f'"{name}":{value if isinstance(value, int) else _quoted(value)}'
-        for name, value in sorted(content.items())
-    ]
+    fields = []
+    for name in sorted(content):
+        value = content[name]
+        fields.append(f'"{name}":{value if isinstance(value, int) else _quoted(value)}')
     return "{" + ",".join(fields) + "}"
 
 
@@ -163,13 +158,13 @@ def _earliest(a: tuple[int | None, V], b: tuple[int | None, V]) -> tuple[int | N
 # ---- what an entry counts as
 
 
-def standing(entry: Entry) -> dict[str, Any] | None:
+def standing(entry: Entry) -> Content | None:
     """Give the content that counts, corrected; None where nothing counts."""
     if entry.fact is None:
         return None
     if entry.disputes and is_out(entry):
         return None
-    content: dict[str, Any] = json.loads(entry.fact.content)
+    content: Content = json.loads(entry.fact.content)
     correction = entry.corrections.get(entry.fact.occurred_at)
     if correction is None:
         return content

@@ -82,13 +82,13 @@ def contributions(scorecard: Scorecard, points: Sequence[int]) -> dict[str, int]
 def reasons(contributions: Sequence[tuple[str, int, int]]) -> list[str]:
     """Name the at most four characteristics that say most about a change.
 
-    Given (name, points before, points now): first the largest changes in points, then the largest
-    points; ties in the scorecard's order; never base or clamp, and none with nothing to say.
+    Given (name, points before, points now) of each: first the largest changes in points, then the
+    largest points; ties in the scorecard's order; none with nothing to say.
     """
-    telling = [
-        (before == now, -abs(now - before) or -abs(now), place, name)
-        for place, (name, before, now) in enumerate(contributions)
-        if (before or now) and name not in ("base", "clamp")
-    ]
+    telling = []
+    for place, (name, before, now) in enumerate(contributions):
+        if before or now:
+            most = abs(now - before) or abs(now)
+            telling.append((before == now, -most, place, name))
     telling.sort()
     return [name for _, _, _, name in telling[:4]]

@@ -77,16 +77,6 @@ def weigh(scorecard: Scorecard, kind: str, content: Content) -> list[tuple[int, 
     return added
 
 
-def add(totals: Totals, period: int, place: int, amount: int, characteristics: int) -> None:
-    """Move one total, of so many; what comes to nothing is not kept."""
-    row = totals.get(period)
-    if row is None:
-        row = totals[period] = [0] * characteristics
-    row[place] += amount
-    if amount < 0 and not any(row):
-        del totals[period]
-
-
 def sums(totals: Totals, scorecard: Scorecard, now: int) -> list[int]:
     """Give each characteristic's total in period `now`, exact, on a scale of its window."""
     wholes = [0] * len(scorecard.characteristics)
