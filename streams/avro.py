@@ -35,7 +35,15 @@ from typing import TYPE_CHECKING, Any
 from librt.strings import BytesWriter
 
 from streams.avro_parts import (
-    malformed, read_int, read_length, read_long, write_boolean, write_bytes, write_int, write_long
+    malformed,
+    read_int,
+    read_length,
+    read_long,
+    write_boolean,
+    write_bytes,
+    write_int,
+    write_long,
+    write_string,
 )
 
 if TYPE_CHECKING:
@@ -315,10 +323,8 @@ class _Writing(_Text):
                 with self.within("else:"):
                     self.add(f"_w.append({2 * (1 - null)})")
                     self.value(value, branch)
-            case "boolean" | "int" | "long" | "bytes" as type_:
+            case "boolean" | "int" | "long" | "bytes" | "string" as type_:
                 self.add(f"write_{type_}(_w, {value})")
-            case "string":
-                self.add(f"write_bytes(_w, {value}.encode())")
             case "enum":
                 places = {symbol: place for place, symbol in enumerate(schema["symbols"])}
                 self.add(f"write_long(_w, {places!r}[{value}])")
@@ -334,9 +340,9 @@ class _Writing(_Text):
 
     def called(self, write: str, value: str, fields: int) -> None:
         with self.within(f"if isinstance({value}, tuple):"):
-            self.add(f"if len({value}) != {fields}: raise TypeError")
-            parts = ", ".join(f"{value}[{place}]" for place in range(fields))
-            self.add(f"{write}(_w, {parts})")
+            parts = [self.name() for _ in range(fields)]
+            self.add(f"{''.join(f'{part}, ' for part in parts)} = {value}" if parts else "pass")
+            self.add(f"{write}(_w, {', '.join(parts)})")
         self.add(f"else: {write}(_w, **{value})")
 
 

@@ -92,9 +92,14 @@ def write_int(w: BytesWriter, value: i64) -> None:
 
 
 def write_bytes(w: BytesWriter, value: bytes) -> None:
-    """Write bytes, or a text's, behind their length."""
+    """Write bytes behind their number."""
     write_long(w, len(value))
     w.write(value)
+
+
+def write_string(w: BytesWriter, value: str) -> None:
+    """Write a text's bytes behind their number."""
+    write_bytes(w, value.encode())
 
 
 def write_boolean(w: BytesWriter, value: Any) -> None:

@@ -23,6 +23,7 @@ __all__ = [
     "unpack",
 ]
 
+Readers = dict[bytes, avro.Read]
 Reason = Literal["wrong_magic", "unknown_schema", "undecodable", "null_value", "oversized"]
 _HEAD = Struct(">bI")  # magic, schema id
 _EIGHT = b"\x00\x08"  # the length of a number in a key
@@ -133,29 +134,44 @@ def _value_schema(topic: str) -> str:
     return name
 
 
-@cache
-def _readers(topic: str) -> dict[bytes, avro.Read]:
-    """Give the reader of each version of the topic's schema, by a value's first five bytes."""
-    return _readers_of(_value_schema(topic))
+# What was made by topic, or by the name of a stored value. A dict is asked for each event: that
+# costs a third of what functools.cache does.
+_READERS: dict[str, Readers] = {}
+_WRITERS: dict[str, avro.Write] = {}
+_STATE_READERS: dict[str, Readers] = {}
+_STATE_WRITERS: dict[str, avro.Write] = {}
 
 
-@cache
-def _state_readers(name: str) -> dict[bytes, avro.Read]:
-    """Give the reader of each version of a stored value, by its first byte."""
-    return _readers_of(f"state/{name}")
+def _readers(topic: str) -> Readers:
+    found = _READERS.get(topic)
+    if found is None:
+        found = _READERS[topic] = _readers_of(_value_schema(topic))
+    return found
 
 
-@cache
 def _writer(topic: str) -> avro.Write:
-    return _writer_of(_value_schema(topic))
+    found = _WRITERS.get(topic)
+    if found is None:
+        found = _WRITERS[topic] = _writer_of(_value_schema(topic))
+    return found
 
 
-@cache
+def _state_readers(name: str) -> Readers:
+    found = _STATE_READERS.get(name)
+    if found is None:
+        found = _STATE_READERS[name] = _readers_of(f"state/{name}")
+    return found
+
+
 def _state_writer(name: str) -> avro.Write:
-    return _writer_of(f"state/{name}")
+    found = _STATE_WRITERS.get(name)
+    if found is None:
+        found = _STATE_WRITERS[name] = _writer_of(f"state/{name}")
+    return found
 
 
-def _readers_of(name: str) -> dict[bytes, avro.Read]:
+def _readers_of(name: str) -> Readers:
+    """Give the reader of each version of a schema, by what a value of it begins with."""
     return {
         _head(name, each): avro.reader(schemas.archived(name, each.version), schema(name))
         for each in schemas.versions(name)

@@ -151,7 +151,7 @@ class Outcome:
     pending: bool = False  # work is left: call again, with no records if none have come
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, init=False)
 class Given:
     """A record with what could be read of it."""
 
@@ -159,6 +159,19 @@ class Given:
     values: dict[str, Any] | None
     refusal: tuple[str, str] | None  # reason, detail
     names: tuple[str, ...]  # whom it names, first the one where it belongs
+
+    # Written out, as one is made for every record: what dataclass makes is not compiled.
+    def __init__(
+        self,
+        record: Record,
+        values: dict[str, Any] | None,
+        refusal: tuple[str, str] | None,
+        names: tuple[str, ...],
+    ) -> None:
+        self.record = record
+        self.values = values
+        self.refusal = refusal
+        self.names = names
 
 
 def process(

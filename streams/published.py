@@ -2,11 +2,11 @@
 
 from bisect import bisect_right
 
-from streams.scoring.citizen import Era
+from streams.scoring.citizen import Era, Scorecards
 from streams.scoring.scorecard import Scorecard
 
 
-class Published:
+class Published(Scorecards):
     """Scorecards by id and version; a published version never changes."""
 
     def __init__(self) -> None:

@@ -207,13 +207,16 @@ def _read_totals(flat: Sequence[int], now: int) -> Totals:
 
 
 def _write_totals(totals: Totals, now: int) -> list[int]:
+    """Write rows, which are of one length, in the order that `_read_totals` names."""
     flat: list[int] = []
-    periods = sorted(totals, reverse=True)
-    for place in range(max(map(len, totals.values()), default=0)):
-        for period in periods:
-            row = totals[period]
-            if place < len(row) and row[place]:
-                flat += (place, now - period, row[place])
+    rows = sorted(totals.items(), reverse=True) if len(totals) > 1 else list(totals.items())
+    for place in range(len(rows[0][1]) if rows else 0):
+        for period, row in rows:
+            amount = row[place]
+            if amount:
+                flat.append(place)
+                flat.append(now - period)
+                flat.append(amount)
     return flat
 
 

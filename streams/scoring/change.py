@@ -4,11 +4,11 @@ from dataclasses import dataclass
 from typing import NamedTuple
 
 from streams.scoring.citizen import Account, AccountKey, Cause, Citizen, Share
-from streams.scoring.score import Reading, contributions, reasons
+from streams.scoring.score import Reading, contributions, reasons, total
 from streams.scoring.scorecard import Scorecard
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, init=False)
 class Change:
     """A score before and after, with the points that made it and the reasons that say most."""
 
@@ -24,6 +24,35 @@ class Change:
     cause: Cause
     contributions: list[tuple[str, int, int]]  # characteristic, previous points, points
     reasons: list[str]
+
+    # Written out, as one is made for every event: what dataclass makes is not compiled.
+    def __init__(
+        self,
+        account: AccountKey,
+        version: int,
+        sequence: int,
+        as_of: int,
+        previous_score: int | None,
+        score: int,
+        previous_tier: str | None,
+        tier: str,
+        perks: tuple[str, ...],
+        cause: Cause,
+        contributions: list[tuple[str, int, int]],
+        reasons: list[str],
+    ) -> None:
+        self.account = account
+        self.version = version
+        self.sequence = sequence
+        self.as_of = as_of
+        self.previous_score = previous_score
+        self.score = score
+        self.previous_tier = previous_tier
+        self.tier = tier
+        self.perks = perks
+        self.cause = cause
+        self.contributions = contributions
+        self.reasons = reasons
 
 
 class Disclosure(NamedTuple):
@@ -96,7 +125,9 @@ def _moved(scorecard: Scorecard, account: Account, reading: Reading) -> list[tup
     parts = [("base", start, start)]
     for place, name in enumerate(scorecard.names):
         parts.append((name, before[place], now[place]))
-    parts.append(("clamp", account.score - start - sum(before), reading.score - start - sum(now)))
+    parts.append(
+        ("clamp", account.score - start - total(before), reading.score - start - total(now))
+    )
     return parts
 
 

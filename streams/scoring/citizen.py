@@ -1,7 +1,8 @@
 """What is kept of one citizen besides the ledger: grants, shares, and an account per scorecard."""
 
+from abc import ABC, abstractmethod
 from dataclasses import dataclass, field
-from typing import NamedTuple, Protocol
+from typing import NamedTuple
 
 from streams.scoring.scorecard import Scorecard
 from streams.scoring.totals import Totals
@@ -94,18 +95,22 @@ class Citizen:
     era: Era | None = None  # in which its accounts were last seen to be of the versions in force
 
 
-class Scorecards(Protocol):
+class Scorecards(ABC):
     """The published scorecards that a worker holds."""
 
+    @abstractmethod
     def get(self, scorecard_id: str, version: int) -> Scorecard:
         """Give one version; KeyError if it was never published."""
 
+    @abstractmethod
     def in_force(self, scorecard_id: str, as_of: int, shadow: bool = False) -> Scorecard | None:
         """Give the version in force at a time, or the one in the shadow; None: there is none."""
 
+    @abstractmethod
     def era(self, as_of: int) -> Era:
         """Give the era that a time is in."""
 
+    @abstractmethod
     def all_in_force(self, as_of: int) -> tuple[str, ...]:
         """Give id@version of all that are in force or in the shadow at a time, in order."""
 

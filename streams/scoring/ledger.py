@@ -76,11 +76,14 @@ def canonical(content: Content) -> str:
 
     Order by code point is order by UTF-8 bytes, so texts compare as their bytes do.
     """
-    fields = []
+    pieces: list[str] = []
+    before = '{"'
     for name in sorted(content):
         value = content[name]
-        fields.append(f'"{name}":{value if isinstance(value, int) else _quoted(value)}')
-    return "{" + ",".join(fields) + "}"
+        text: str = str(value) if isinstance(value, int) else _quoted(value)
+        pieces += (before, name, '":', text)
+        before = ',"'
+    return "".join(pieces) + "}" if pieces else "{}"
 
 
 def fact(occurred_at: int, content: Content) -> Entry:

@@ -1,12 +1,12 @@
 """The score: totals read at a time. Every table, clamp and tier is applied here, and only here."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 from streams.scoring.scorecard import Characteristic, Scorecard
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, init=False)
 class Reading:
     """What a scorecard makes of a citizen's totals.
 
@@ -18,6 +18,13 @@ class Reading:
     start_points: list[int]
     score: int
     tier: str
+
+    # Written out where a class is made for every event: what dataclass makes is not compiled.
+    def __init__(self, points: list[int], start_points: list[int], score: int, tier: str) -> None:
+        self.points = points
+        self.start_points = start_points
+        self.score = score
+        self.tier = tier
 
 
 def points_for(characteristic: Characteristic, whole: int) -> int:
@@ -37,8 +44,8 @@ def points_for(characteristic: Characteristic, whole: int) -> int:
 
 def read(
     scorecard: Scorecard,
-    wholes: Sequence[int],
-    current: Sequence[int] | None,
+    wholes: list[int],
+    current: list[int] | None,
     before: tuple[list[int], list[int]] | None = None,
     touched: Iterable[int] = (),
 ) -> Reading:
@@ -63,15 +70,23 @@ def read(
     return Reading(points, start_points, score, tier)
 
 
-def clamp(scorecard: Scorecard, points: Sequence[int]) -> int:
+def clamp(scorecard: Scorecard, points: list[int]) -> int:
     """Add points to the start, and hold the sum within the scorecard's range."""
-    score = scorecard.start + sum(points)
+    score = scorecard.start + total(points)
     if score < scorecard.low:
         return scorecard.low
     return score if score < scorecard.high else scorecard.high
 
 
-def contributions(scorecard: Scorecard, points: Sequence[int]) -> dict[str, int]:
+def total(points: list[int]) -> int:
+    """Add points up; the built-in sum would be called, where this is compiled in place."""
+    added = 0
+    for each in points:
+        added += each
+    return added
+
+
+def contributions(scorecard: Scorecard, points: list[int]) -> dict[str, int]:
     """Give the parts that add up to the score: base, every characteristic in order, clamp."""
     parts = {"base": scorecard.start}
     parts.update((c.id, p) for c, p in zip(scorecard.characteristics, points, strict=True))
@@ -79,7 +94,7 @@ def contributions(scorecard: Scorecard, points: Sequence[int]) -> dict[str, int]
     return parts
 
 
-def reasons(contributions: Sequence[tuple[str, int, int]]) -> list[str]:
+def reasons(contributions: list[tuple[str, int, int]]) -> list[str]:
     """Name the at most four characteristics that say most about a change.
 
     Given (name, points before, points now) of each: first the largest changes in points, then the

@@ -8,7 +8,7 @@ the changelogs, then restore to them.
 import asyncio
 import time
 from collections import defaultdict
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mapping, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from typing import Any, TypeVar
@@ -26,6 +26,7 @@ from streams.tables.overlay import Overlay
 from streams.tables.partition import PartitionStore
 from streams.topics import full_name
 from streams.transport.batch import MOST_RECORDS, Batch
+from streams.transport.out import Out, Told
 
 log = structlog.get_logger(__name__)
 
@@ -35,7 +36,6 @@ FIRST_RECORDS = 1_000  # in a batch, until it is seen how fast the machine is
 FEWEST_RECORDS = 100  # in a batch, however slow it is
 LONG = 3.0  # seconds of a transaction; far fewer than Kafka lets one last (transaction.timeout.ms)
 LONGEST_PAUSE = 10.0  # seconds between two tries of what fails again and again
-Told = Callable[[KafkaError | None, Message], None]  # of a record's delivery
 Offsets = dict[str, int]  # by table, the next offset of its changelog; -1 until it is known
 
 
@@ -62,7 +62,7 @@ class Part:
 
     held: Held
     records: list[Record]
-    out: "Out"
+    out: Out
     outcome: Outcome | None = None
 
     @property
@@ -74,51 +74,6 @@ class Part:
     def known(self) -> dict[str, Citizen | None]:
         """The citizens as earlier transactions left them."""
         return self.held.known
-
-
-class Out:
-    """Where a partition's output goes within a transaction."""
-
-    def __init__(self, producer: Producer, prefix: str, partition: int) -> None:
-        self._send = producer.produce
-        self._producer = producer
-        self._prefix = prefix
-        self._partition = partition
-
-    def produce(
-        self,
-        topic: str,
-        key: bytes | None,
-        value: bytes | None,
-        *,
-        partition: int | None = None,
-        headers: Sequence[tuple[str, bytes]] = (),
-        timestamp: int | None = None,
-    ) -> None:
-        """Send a record; it waits while librdkafka's queue is full."""
-        more: dict[str, Any] = {} if timestamp is None else {"timestamp": timestamp}
-        if headers:
-            more["headers"] = list(headers)
-        where = self._partition if partition is None else partition
-        self._put(full_name(topic, self._prefix), value, key, where, **more)
-
-    def produce_rows(self, topic: str, rows: dict[bytes, bytes | None], on_last: Told) -> None:
-        """Send the rows of a changelog; `on_last` hears of the delivery of the last of them."""
-        name, where = full_name(topic, self._prefix), self._partition
-        last = next(reversed(rows))
-        for key, value in rows.items():
-            if key is last:
-                self._put(name, value, key, where, on_delivery=on_last)
-            else:
-                self._put(name, value, key, where)
-
-    def _put(self, *record: Any, **more: Any) -> None:
-        while True:
-            try:
-                self._send(*record, **more)
-                return
-            except BufferError:
-                self._producer.poll(0.1)
 
 
 class Lane:
