@@ -176,7 +176,7 @@ async def test_what_fails_again_and_again_is_tried_less_and_less_often(group: Gr
     for _ in range(9):
         group.lane.generation, group.lane._producer = 1, _refusing()
         async with group.lane.transaction(Batch(1)) as parts:
-            assert parts == []
+            assert list(parts) == []
         pauses.append(group.lane.pause)
     assert group.unclear == 9
     assert pauses == sorted(pauses)

@@ -8,7 +8,7 @@ the changelogs, then restore to them.
 import asyncio
 import time
 from collections import defaultdict
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Iterator, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from typing import Any, TypeVar
@@ -64,6 +64,7 @@ class Part:
     records: list[Record]
     out: Out
     outcome: Outcome | None = None
+    offsets: Offsets = field(default_factory=dict)
 
     @property
     def number(self) -> int:
@@ -74,6 +75,21 @@ class Part:
     def known(self) -> dict[str, Citizen | None]:
         """The citizens as earlier transactions left them."""
         return self.held.known
+
+    def send_rows(self) -> None:
+        """Send the last value of each changed key to its changelog."""
+        for table, rows in self.held.overlay.changes().items():
+            if rows:
+                self.offsets[table] = -1
+                self.out.produce_rows(f"{table}-changelog", rows, self._noting(table))
+
+    def _noting(self, table: str) -> Told:
+        def note(error: KafkaError | None, message: Message) -> None:
+            offset = message.offset()
+            if error is None and offset is not None:
+                self.offsets[table] = offset + 1
+
+        return note
 
 
 class Lane:
@@ -101,8 +117,8 @@ class Lane:
     # ---- the transaction
 
     @asynccontextmanager
-    async def transaction(self, batch: Batch) -> AsyncIterator[list[Part]]:
-        """Process a batch in here: all of it counts, or nothing does."""
+    async def transaction(self, batch: Batch) -> AsyncIterator[Iterable[Part]]:
+        """Process a batch's parts in here, each in its turn: all of it counts, or nothing does."""
         async with self._running:
             # 1. begin
             producer = self._begun(batch)
@@ -117,7 +133,7 @@ class Lane:
             try:
                 # 2. process into the overlays, never into RocksDB
                 with metrics.commit_phase.labels("process").time():
-                    yield parts
+                    yield _in_turn(parts)
                 await to_the_end(self._finish(batch, parts))
                 self._fit(len(batch), time.monotonic() - began)
             except KafkaException as error:
@@ -158,11 +174,10 @@ class Lane:
     async def _finish(self, batch: Batch, parts: list[Part]) -> None:
         producer, run = self._producer, asyncio.get_running_loop().run_in_executor
         assert producer is not None
-        # 3. the last value of each key goes to the changelogs, and all output is flushed
+        # 3. all output is flushed, and the last value of each key in the changelogs with it
         with metrics.commit_phase.labels("produce").time():
-            offsets = _write_changelogs(parts)
             left = await run(None, producer.flush, 30)
-            if left or any(o < 0 for table in offsets.values() for o in table.values()):
+            if left or any(offset < 0 for part in parts for offset in part.offsets.values()):
                 raise KafkaException(KafkaError(KafkaError._TIMED_OUT, "output was not delivered"))
         # 4. the input's offsets, with the group's metadata: whoever lost a partition fails here
         with metrics.commit_phase.labels("offsets").time():
@@ -178,7 +193,7 @@ class Lane:
             await run(None, producer.commit_transaction, 30)
         # 6. one write per partition: its rows, and how far the changelogs are in them
         with metrics.commit_phase.labels("write").time():
-            await run(None, _write_stores, parts, offsets)
+            await run(None, _write_stores, parts)
         self._next.update(batch.positions)
         self._failures = 0
         _count(batch, parts)
@@ -279,28 +294,14 @@ def _close(stores: Iterable[PartitionStore]) -> None:
         store.close()
 
 
-def _write_changelogs(parts: list[Part]) -> dict[int, Offsets]:
-    """Send the changed rows; gives the next offset of each changelog, once it is flushed."""
-    offsets: dict[int, Offsets] = defaultdict(dict)
+def _in_turn(parts: list[Part]) -> Iterator[Part]:
+    """Give part after part; what one has changed is on its way while the next is processed."""
     for part in parts:
-        for table, rows in part.held.overlay.changes().items():
-            if rows:
-                offsets[part.number][table] = -1
-                noting = _noting(offsets[part.number], table)
-                part.out.produce_rows(f"{table}-changelog", rows, noting)
-    return offsets
+        yield part
+        part.send_rows()
 
 
-def _noting(offsets: Offsets, table: str) -> Told:
-    def note(error: KafkaError | None, message: Message) -> None:
-        offset = message.offset()
-        if error is None and offset is not None:
-            offsets[table] = offset + 1
-
-    return note
-
-
-def _write_stores(parts: list[Part], offsets: Mapping[int, Offsets]) -> None:
+def _write_stores(parts: list[Part]) -> None:
     for part in parts:
         held, outcome = part.held, part.outcome
         assert outcome is not None
@@ -308,7 +309,7 @@ def _write_stores(parts: list[Part], offsets: Mapping[int, Offsets]) -> None:
         held.store.write(
             held.overlay.changes(),
             held.overlay.due_changes(),
-            offsets.get(part.number, {}),
+            part.offsets,
             held.counted.encode(),
         )
         held.overlay.clear()
