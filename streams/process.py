@@ -194,8 +194,11 @@ def process(
     if len(known) > KNOWN_CITIZENS:
         known.clear()
     batch = _Batch(partition, citizens, ledger, scorecards, out, options, known)
-    for gate in (True, False):
-        chosen = [record for record in records if (record.topic in _GATE) is gate]
+    gate: list[Record] = []
+    others: list[Record] = []
+    for record in records:
+        (gate if record.topic in _GATE else others).append(record)
+    for chosen in (gate, others):
         for start in range(0, len(chosen), CHUNK):
             batch.take_all([_read(each, options) for each in chosen[start : start + CHUNK]])
     batch.go_on()
@@ -911,7 +914,7 @@ def encode_change(citizen: Citizen, change: Change) -> bytes:
         change.score,
         change.previous_tier,
         change.tier,
-        change.cause,
+        (change.cause.kind, change.cause.id),
         change.contributions,
         change.reasons,
     )

@@ -193,7 +193,7 @@ def _write_work(work: Work) -> tuple[Any, ...]:
         (each.key.scorecard, each.version, each.key.shadow, _write_totals(each.totals, 0))
         for each in work.accounts
     ]
-    return (work.cursor, *work.cause, work.oldest, accounts)
+    return (work.cursor, work.cause.kind, work.cause.id, work.oldest, accounts)
 
 
 def _read_totals(flat: Sequence[int], now: int) -> Totals:

@@ -123,8 +123,11 @@ def _moved(scorecard: Scorecard, account: Account, reading: Reading) -> list[tup
     """Give the contributions before and now where both are of one version."""
     start, before, now = scorecard.start, account.points, reading.points
     parts = [("base", start, start)]
-    for place, name in enumerate(scorecard.names):
-        parts.append((name, before[place], now[place]))
+    for place, nothing in enumerate(scorecard.nothing):
+        if before[place] or now[place]:
+            parts.append((nothing[0], before[place], now[place]))
+        else:
+            parts.append(nothing)
     parts.append(
         ("clamp", account.score - start - total(before), reading.score - start - total(now))
     )

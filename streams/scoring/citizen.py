@@ -24,11 +24,17 @@ class Share(NamedTuple):
     until: int
 
 
-class Cause(NamedTuple):
+@dataclass(slots=True, init=False)
+class Cause:
     """What made a change: the kind of record or `scorecard`, and its id."""
 
     kind: str
     id: str
+
+    # Written out, as one is made for every event: what dataclass makes is not compiled.
+    def __init__(self, kind: str, id: str) -> None:
+        self.kind = kind
+        self.id = id
 
 
 class AccountKey(NamedTuple):
