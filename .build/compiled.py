@@ -19,7 +19,8 @@ AROUND = ("avro_parts", "codec", "process", "published", "record", "state", "top
 GENERATED = "streams/generated.py"  # readers and writers of the schemas, a text until here
 MODULES = [f"streams/scoring/{name}.py" for name in SCORING]
 MODULES += [f"streams/{name}.py" for name in AROUND]
-MODULES += ["streams/tables/overlay.py", "streams/transport/out.py"]
+MODULES += ["streams/tables/overlay.py"]
+MODULES += [f"streams/transport/{name}.py" for name in ("batch", "fetched", "out")]
 NO_CONFIGURATION = ["--config-file=", "--ignore-missing-imports"]  # what is called need not be here
 
 

@@ -84,7 +84,7 @@ def changelogs(brokers: str, tmp_path: Path) -> Changelogs:
 
 def citizen(name: str, tier: str, due: int) -> bytes:
     accounts = {
-        key: Account(key, 1, {}, tier=tier)
+        key: Account(key, 1, {}, offset=0, tier=tier)
         for key in (AccountKey("everyday", False), AccountKey("everyday", True))
     }
     return write_citizen(Citizen(name, 1, 1, (), 1, accounts=accounts, due=due))

@@ -9,7 +9,6 @@ import time
 from collections.abc import Callable, Collection, Iterable, Mapping
 from concurrent.futures import Future
 from contextlib import suppress
-from heapq import merge
 from queue import Empty, SimpleQueue
 from typing import Any, TypeVar
 
@@ -27,16 +26,14 @@ from confluent_kafka.admin import AdminClient, OffsetSpec  # type: ignore[attr-d
 
 from streams import metrics
 from streams.outage import ASK
-from streams.record import Record, record_of
 from streams.topics import INPUTS, bare_name, full_name
 from streams.transport.batch import MOST_RECORDS, Batch
+from streams.transport.fetched import GATE, Fetched, Place
 
 log = structlog.get_logger(__name__)
 
 T = TypeVar("T")
-Place = tuple[str, int]  # a topic's bare name, and a partition
 
-GATE = ("consents", "shares")  # read to their end before what they let through
 IDLE = 1.0  # seconds without a fetch, after which the group's protocol must be served all the same
 WAIT = 0.05  # seconds that one poll waits
 
@@ -70,10 +67,7 @@ class Member(threading.Thread):
         self._on_failed = on_failed
         self._calls: SimpleQueue[tuple[Callable[[], Any], Future[Any]] | None] = SimpleQueue()
         self._ended: BaseException | None = None  # set: no call is served any more
-        self._gate: dict[str, list[Record]] = {topic: [] for topic in GATE}  # fetched, by topic
-        self._others: list[Record] = []  # fetched, of all other topics
-        self._reached: dict[Place, int] = {}  # up to where each place was fetched
-        self._after_last: dict[Place, int] = {}  # one past the last record; markers may follow it
+        self._fetched = Fetched(prefix)
         self._reading = False  # between `read_from` and the end of a generation
         self._paused = False
         self._noted = 0.0
@@ -169,13 +163,11 @@ class Member(threading.Thread):
         if generation != self.generation:
             return False
         for (topic, partition), offset in offsets.items():
-            if offset != self._reached.get((topic, partition)):
+            if offset != self._fetched.reached.get((topic, partition)):
                 where = TopicPartition(full_name(topic, self._prefix), partition, offset)
                 self._consumer.seek(where)
             metrics.lag.reached(topic, partition, max(0, offset), 0)
-        self._forget()
-        self._reached = dict(offsets)
-        self._after_last = {place: max(0, offset) for place, offset in offsets.items()}
+        self._fetched.begin(offsets)
         self._consumer.resume(self._consumer.assignment())
         self._paused, self._reading = False, True
         return True
@@ -184,16 +176,9 @@ class Member(threading.Thread):
         """Stop reading, forget what was fetched, and begin a new generation."""
         self._consumer.pause(self._consumer.assignment())
         self._paused, self._reading = True, False
-        self._forget()
-        self._reached.clear()
+        self._fetched.begin({})
         self.generation += 1
         return self.generation
-
-    def _forget(self) -> None:
-        """Drop what was fetched and is in no batch yet."""
-        self._others.clear()
-        for records in self._gate.values():
-            records.clear()
 
     # ---- batches
 
@@ -209,15 +194,18 @@ class Member(threading.Thread):
         self._note_ends()
         generation = self.generation
         deadline = time.monotonic() + seconds
-        while not self._others and not any(self._gate.values()):
+        fetched = self._fetched
+        while not fetched.others and not any(fetched.gate.values()):
             if self.generation != generation or time.monotonic() > deadline or self._called():
                 return None
             self._consume(1, WAIT if seconds else 0)
-        if len(self._others) < most:
-            self._consume(most - len(self._others), self._gather_seconds)
-        ready = min(len(self._others), most)  # what comes later asks for ends of its own
+        if len(fetched.others) < most:
+            self._consume(most - len(fetched.others), self._gather_seconds)
+        ready = min(len(fetched.others), most)  # what comes later asks for ends of its own
         topics = self._read_gate(most)
-        return self._cut(topics, ready) if topics and self.generation == generation else None
+        if not topics or self.generation != generation:
+            return None
+        return fetched.cut(generation, topics, ready)
 
     def _called(self) -> bool:
         return not self._calls.empty()
@@ -230,24 +218,15 @@ class Member(threading.Thread):
                 self._keep(message)
 
     def _keep(self, message: Message) -> None:
-        """Keep what was fetched for a batch, and note how far that reaches."""
-        error, partition, offset = message.error(), message.partition(), message.offset()
+        error = message.error()
         if error is not None and error.code() != KafkaError._PARTITION_EOF:
             if error.fatal():
                 raise KafkaException(error)
             log.warning("fetch_failed", topic=message.topic(), why=error.str())
-            return
-        topic = self._bare(message.topic() or "")
-        assert partition is not None
-        assert offset is not None
-        place = (topic, partition)
-        if not self._reading:
-            self._reached.pop(place, None)  # it is not kept: read_from has to seek
-        elif error is not None:
-            self._reached[place] = offset  # past the marks of transactions' ends, too
+        elif self._reading:
+            self._fetched.keep(message, error is None)
         else:
-            self._gate.get(topic, self._others).append(record_of(message, topic, partition, offset))
-            self._reached[place] = self._after_last[place] = offset + 1
+            self._fetched.pass_over(message)  # read_from has to seek
 
     def _read_gate(self, most: int) -> tuple[str, ...]:
         """Read consents, then shares, to the ends that they have now: after the rest was fetched.
@@ -259,9 +238,10 @@ class Member(threading.Thread):
         none if a call must be served first.
         """
         generation = self.generation
-        others = {record.partition for record in self._others}
+        fetched = self._fetched
+        others = {record.partition for record in fetched.others}
         behind = {
-            "consents": others | {record.partition for record in self._gate["shares"]},
+            "consents": others | {record.partition for record in fetched.gate["shares"]},
             "shares": others,
         }
         ends = self._ends(behind)
@@ -270,15 +250,15 @@ class Member(threading.Thread):
         held_back: list[TopicPartition] = []
         topics: tuple[str, ...] = INPUTS
         for number, topic in enumerate(GATE, 1):
-            while any(self._reached.get(place, 0) < end for place, end in ends[topic].items()):
-                if len(self._gate[topic]) >= most:
+            while any(fetched.reached.get(place, 0) < end for place, end in ends[topic].items()):
+                if len(fetched.gate[topic]) >= most:
                     topics = GATE[:number]
                     break
                 self._consume(most, WAIT)
                 if self.generation != generation or self._called():
                     topics = ()
                     break
-                if not held_back and len(self._others) > MOST_RECORDS:
+                if not held_back and len(fetched.others) > MOST_RECORDS:
                     held_back = [
                         each
                         for each in self._consumer.assignment()
@@ -322,41 +302,17 @@ class Member(threading.Thread):
                     return None
         return ends
 
-    def _cut(self, topics: Collection[str], ready: int) -> Batch:
-        """Make a batch of what was fetched of these topics: of the others, the first `ready`.
-
-        Consents and shares come first, by Kafka's time where the log itself does not order them:
-        a share that was sent before a withdrawal must not outlive it.
-        """
-        batch = Batch(self.generation)
-        logs: dict[int, list[list[Record]]] = {}
-        for topic in (topic for topic in GATE if topic in topics):
-            by_partition: dict[int, list[Record]] = {}
-            for record in self._gate[topic]:
-                by_partition.setdefault(record.partition, []).append(record)
-            for partition, records in by_partition.items():
-                logs.setdefault(partition, []).append(records)
-            self._gate[topic].clear()
-        for of_partition in logs.values():
-            for record in merge(*of_partition, key=lambda record: record.timestamp):
-                batch.add(record)
-        if len(topics) > len(GATE):
-            for record in self._others[:ready]:
-                batch.add(record)
-            del self._others[:ready]
-        return batch
-
     def _note_ends(self) -> None:
         """Tell the metrics how far the input reaches, as librdkafka has last heard."""
         if time.monotonic() - self._noted < IDLE:
             return
         self._noted = time.monotonic()
-        for place, reached in self._reached.items():
+        for place, reached in self._fetched.reached.items():
             topic, partition = place
             where = TopicPartition(full_name(topic, self._prefix), partition)
             _, end = self._consumer.get_watermark_offsets(where, cached=True)
             if end >= 0:  # what lies between the last record and the end is no record
-                end = self._after_last[place] if reached >= end else end
+                end = self._fetched.after_last[place] if reached >= end else end
                 metrics.lag.end(topic, partition, end)
 
     def _idle(self) -> None:
@@ -379,16 +335,14 @@ class Member(threading.Thread):
         consumer.assign(partitions)
         consumer.pause(partitions)
         self._paused, self._reading = True, False
-        self._forget()
-        self._reached.clear()
+        self._fetched.begin({})
         self.generation += 1
         self.assignment = self.generation
         self._on_assigned({each.partition for each in partitions}, self.generation)
 
     def _revoked(self, _consumer: Consumer, _partitions: list[TopicPartition]) -> None:
         self._reading = False
-        self._forget()
-        self._reached.clear()
+        self._fetched.begin({})
         self.generation += 1
         self.assignment = self.generation
         self._on_revoked()

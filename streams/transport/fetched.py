@@ -1,0 +1,79 @@
+"""What was fetched and is in no batch yet, and how far that reaches."""
+
+from collections.abc import Collection, Mapping
+from heapq import merge
+from typing import Any
+
+from streams.record import Record, record_of
+from streams.topics import bare_name
+from streams.transport.batch import Batch
+
+Place = tuple[str, int]  # a topic's bare name, and a partition
+
+GATE = ("consents", "shares")  # read to their end before what they let through
+
+
+class Fetched:
+    """Records in the order in which they came, and places in their topics."""
+
+    def __init__(self, prefix: str) -> None:
+        self._prefix = prefix
+        self.gate: dict[str, list[Record]] = {topic: [] for topic in GATE}  # by topic
+        self.others: list[Record] = []  # of all other topics
+        self.reached: dict[Place, int] = {}  # up to where each place was fetched
+        self.after_last: dict[Place, int] = {}  # one past the last record; markers may follow it
+
+    def begin(self, offsets: Mapping[Place, int]) -> None:
+        """Forget all, and go on from these offsets."""
+        self.others.clear()
+        for records in self.gate.values():
+            records.clear()
+        self.reached = dict(offsets)
+        self.after_last = {place: max(0, offset) for place, offset in offsets.items()}
+
+    def keep(self, message: Any, is_record: bool) -> None:
+        """Keep a record; or note that a partition's end was met, where there is none."""
+        topic: str = bare_name(message.topic(), self._prefix)
+        partition: int = message.partition()
+        offset: int = message.offset()
+        place = (topic, partition)
+        if is_record:
+            record = record_of(message, topic, partition, offset)
+            (self.gate[topic] if topic in GATE else self.others).append(record)
+            self.reached[place] = self.after_last[place] = offset + 1
+        else:
+            self.reached[place] = offset  # past the marks of transactions' ends, too
+
+    def pass_over(self, message: Any) -> None:
+        """Note that the place after a message is not the one that was reached."""
+        self.reached.pop((bare_name(message.topic(), self._prefix), message.partition()), None)
+
+    def cut(self, generation: int, topics: Collection[str], ready: int) -> Batch:
+        """Make a batch of what was fetched of these topics: of the others, the first `ready`.
+
+        Consents and shares come first, by Kafka's time where the log itself does not order them:
+        a share that was sent before a withdrawal must not outlive it.
+        """
+        batch = Batch(generation)
+        logs: dict[int, list[list[Record]]] = {}
+        for topic in GATE:
+            if topic not in topics:
+                continue
+            by_partition: dict[int, list[Record]] = {}
+            for record in self.gate[topic]:
+                by_partition.setdefault(record.partition, []).append(record)
+            for partition, records in by_partition.items():
+                logs.setdefault(partition, []).append(records)
+            self.gate[topic].clear()
+        for of_partition in logs.values():
+            for record in merge(*of_partition, key=_sent):
+                batch.add(record)
+        if len(topics) > len(GATE):
+            for record in self.others[:ready]:
+                batch.add(record)
+            del self.others[:ready]
+        return batch
+
+
+def _sent(record: Record) -> int:
+    return record.timestamp
