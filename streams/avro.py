@@ -20,11 +20,11 @@ from typing import Any
 from streams.avro_parts import Malformed
 from streams.schemas import Schema, named
 
-__all__ = ["Malformed", "Read", "Values", "Write", "module", "reader", "writer"]
+__all__ = ["Malformed", "Read", "Values", "Write", "misfit", "module", "reader", "writer"]
 
 Read = Callable[[bytes, int], dict[str, Any]]
 Values = Mapping[str, Any] | tuple[Any, ...]  # of a record
-Write = Callable[[Values], bytes]
+Write = Callable[..., bytes]
 
 _HEAD = '''"""Readers and writers of the contract's records, generated from their schemas."""
 
@@ -65,23 +65,18 @@ def reader(written: Schema, wanted: Schema) -> Read:
 
 
 def writer(schema: Schema, head: bytes) -> Write:
-    """Generate the function that writes a record: its values -> the head and then the body.
+    """Generate the function that writes a record: its fields' values -> the head and then the body.
 
-    A record is given as a mapping, in which fields with a default may be left out, or as a tuple of
-    all its fields in the schema's order. The function raises Malformed if values do not fit.
+    It takes all fields in the schema's order, or by name; then fields with a default may be left
+    out. It raises whatever comes of values that do not fit: `misfit` says which.
     """
-    write = _made(writer_text(schema, head))
-    names = named(schema)
+    return _made(writer_text(schema, head))
 
-    def written(values: Values) -> bytes:
-        try:
-            done: bytes = write(*values) if isinstance(values, tuple) else write(**values)
-        except Exception as error:
-            said = _misfit(values, schema, names, "") or "the values do not fit the schema"
-            raise Malformed(said) from error
-        return done
 
-    return written
+def misfit(values: Values, schema: Schema) -> Malformed:
+    """Say where and how the values of a record do not fit its schema."""
+    found = _misfit(values, schema, named(schema), "")
+    return Malformed(found or "the values do not fit the schema")
 
 
 def reader_text(written: Schema, wanted: Schema) -> str:

@@ -62,10 +62,12 @@ def encode(topic: str, values: avro.Values) -> bytes:
     A record may also be a tuple of all its fields, in the schema's order: that is faster. Raises
     BadData, naming the field, if values do not fit the schema.
     """
+    write = _writer(topic)
     try:
-        return _writer(topic)(values)
-    except avro.Malformed as error:
-        raise BadData(str(error), where=topic) from error
+        return write(*values) if isinstance(values, tuple) else write(**values)
+    except Exception as error:
+        said = avro.misfit(values, schema(_value_schema(topic)))
+        raise BadData(str(said), where=topic) from error
 
 
 def decode_state(name: str, value: bytes) -> dict[str, Any]:
@@ -87,10 +89,12 @@ def decode_state(name: str, value: bytes) -> dict[str, Any]:
 
 def encode_state(name: str, values: avro.Values) -> bytes:
     """Write a stored value: its version byte, then Avro."""
+    write = _state_writer(name)
     try:
-        return _state_writer(name)(values)
-    except avro.Malformed as error:
-        raise BadData(str(error), where=f"stored {name}") from error
+        return write(*values) if isinstance(values, tuple) else write(**values)
+    except Exception as error:
+        said = avro.misfit(values, schema(f"state/{name}"))
+        raise BadData(str(said), where=f"stored {name}") from error
 
 
 def schema_id(topic: str) -> int:

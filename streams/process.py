@@ -4,9 +4,10 @@ No broker, no disk, no clock: the tables, the place for output and the scorecard
 was put into the tables and produced here counts only if the caller's transaction commits.
 """
 
+from binascii import hexlify
 from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass, field
-from hashlib import sha256
+from hashlib import blake2b
 from secrets import token_hex
 from typing import Any, Protocol, TypeVar
 
@@ -277,7 +278,8 @@ class _Batch:
         self.known = known
         self.touched: dict[str, Citizen] = {}
         self.entries: dict[bytes, bytes | None] = {}
-        self.scores: dict[tuple[str, str], Change | None] = {}
+        # What to write of a score, as its schema has it; None: it has ended.
+        self.scores: dict[tuple[str, str], tuple[Any, ...] | None] = {}
         self.stored_partition = citizens.get(PARTITION_KEY)
         self.partition = read_partition(self.stored_partition)
         self.rows_left = ROWS_A_BATCH
@@ -840,7 +842,16 @@ class _Batch:
             _add(self.outcome.tiers, (scorecard, change.tier), 1)
             if change.previous_tier is not None:
                 _add(self.outcome.tiers, (scorecard, change.previous_tier), -1)
-        self.scores[citizen.id, scorecard] = change
+        self.scores[citizen.id, scorecard] = (
+            citizen.id,
+            scorecard,
+            change.version,
+            change.score,
+            change.tier,
+            change.perks,
+            change.sequence,
+            change.as_of,
+        )
 
     def disclosure(self, citizen: Citizen, key: bytes, seen: Disclosure) -> None:
         values = (citizen.id, seen.scorecard, seen.tier, seen.score, seen.ended)
@@ -861,8 +872,8 @@ class _Batch:
         partition = write_partition(self.partition)
         if partition != (self.stored_partition or write_partition(read_partition(None))):
             self.citizens.put(PARTITION_KEY, partition)
-        for (citizen_id, scorecard), change in self.scores.items():
-            value = None if change is None else _score(citizen_id, scorecard, change)
+        for (citizen_id, scorecard), score in self.scores.items():
+            value = None if score is None else encode("scores", score)
             self.out.produce("scores", pack(citizen_id, scorecard), value)
 
 
@@ -921,22 +932,8 @@ def encode_change(citizen: Citizen, change: Change) -> bytes:
     return encode("score-changes", values)
 
 
-def _score(citizen_id: str, scorecard: str, change: Change) -> bytes:
-    values = (
-        citizen_id,
-        scorecard,
-        change.version,
-        change.score,
-        change.tier,
-        change.perks,
-        change.sequence,
-        change.as_of,
-    )
-    return encode("scores", values)
-
-
 def _with_change_id(encoded: bytes) -> bytes:
     """Put the id of a change, a hash of all the rest of it, into its first and empty field."""
     head, rest = encoded[:5], encoded[6:]
-    change_id = sha256(rest).hexdigest()[:32].encode()
+    change_id = hexlify(blake2b(rest, digest_size=16).digest())
     return b"".join((head, bytes((2 * len(change_id),)), change_id, rest))

@@ -243,7 +243,7 @@ NEW = {
 
 def test_a_value_of_another_version_is_given_in_todays_form():
     old = {"gone": ["x"], "kept": 7, "parts": [{"a": "z", "b": 9}]}
-    body = avro.writer(OLD, b"head")(old)
+    body = avro.writer(OLD, b"head")(**old)
     get = avro.reader(OLD, NEW)
     assert get(body, 4) == {"parts": [{"c": None, "a": "z"}], "kept": 7, "more": []}
     get(body, 4)["more"].append(1)
@@ -492,7 +492,7 @@ def test_nullable_items_and_a_record_without_fields_are_written():
     fields = [{"name": "items", "type": items}, {"name": "nothing", "type": nothing}]
     both = {"type": "record", "name": "R", "fields": fields}
     values = {"items": [None, 5, -9000], "nothing": {}}
-    assert avro.reader(both, both)(avro.writer(both, b"head")(values), 4) == values
+    assert avro.reader(both, both)(avro.writer(both, b"head")(**values), 4) == values
 
 
 # ---- stored values

@@ -13,7 +13,7 @@ from typing import Self
 
 from streams.errors import PlainscoreError
 
-LOOK_SECONDS = 0.01
+LOOK_SECONDS = 0.05  # to ask costs the broker something, too
 STOP_SECONDS = 60.0
 PR_SET_PDEATHSIG = 1
 _TICKS = os.sysconf("SC_CLK_TCK")

@@ -76,14 +76,14 @@ def canonical(content: Content) -> str:
 
     Order by code point is order by UTF-8 bytes, so texts compare as their bytes do.
     """
-    pieces: list[str] = []
-    before = '{"'
+    text = "{"
+    before = '"'
     for name in sorted(content):
         value = content[name]
-        text: str = str(value) if isinstance(value, int) else _quoted(value)
-        pieces += (before, name, '":', text)
+        told: str = str(value) if isinstance(value, int) else _quoted(value)
+        text += f'{before}{name}":{told}'
         before = ',"'
-    return "".join(pieces) + "}" if pieces else "{}"
+    return text + "}"
 
 
 def fact(occurred_at: int, content: Content) -> Entry:

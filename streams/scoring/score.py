@@ -5,6 +5,8 @@ from dataclasses import dataclass
 
 from streams.scoring.scorecard import Characteristic, Scorecard
 
+_MORE = 1 << 40  # than any points: changes are told before what only stands
+
 
 @dataclass(slots=True, init=False)
 class Reading:
@@ -100,10 +102,11 @@ def reasons(contributions: list[tuple[str, int, int]]) -> list[str]:
     Given (name, points before, points now) of each: first the largest changes in points, then the
     largest points; ties in the scorecard's order; none with nothing to say.
     """
-    telling = []
-    for place, (name, before, now) in enumerate(contributions):
-        if before or now:
-            most = abs(now - before) or abs(now)
-            telling.append((before == now, -most, place, name))
+    telling: list[tuple[int, int]] = []
+    for place, (_, before, now) in enumerate(contributions):
+        if before != now:
+            telling.append((-_MORE - abs(now - before), place))
+        elif now:
+            telling.append((-abs(now), place))
     telling.sort()
-    return [name for _, _, _, name in telling[:4]]
+    return [contributions[place][0] for _, place in telling[:4]]

@@ -4,7 +4,7 @@ from dataclasses import dataclass, field
 
 from streams.record import Record
 
-MOST_RECORDS = 10_000  # in a batch, where the machine is fast enough for them
+MOST_RECORDS = 20_000  # in a batch, where the machine is fast enough for them
 
 
 @dataclass(slots=True)

@@ -168,7 +168,7 @@ class Lane:
             return  # a small one proves nothing
         if seconds > LONG:
             self.most = max(FEWEST_RECORDS, self.most // 2)
-        elif seconds < LONG / 4:
+        elif seconds < LONG / 3:
             self.most = min(MOST_RECORDS, self.most * 2)
 
     async def _finish(self, batch: Batch, parts: list[Part]) -> None:
