@@ -62,7 +62,7 @@ BREAKS = (
     Break(
         "conflict: defaults are part of the content",
         LEDGER,
-        "if value is not None and value != default:",
+        "if value is not None and value != field.default:",
         "if value is not None:",
     ),
     Break(
@@ -244,15 +244,16 @@ BREAKS = (
     Break(
         "as_of: disputes move it",
         PROCESS,
-        "self.pass_time(citizen, 0)\n            self.merge_in(",
-        'self.pass_time(citizen, values["occurred_at"])\n            self.merge_in(',
+        "self.pass_time(citizen, 0)\n            self.renew(citizen)\n            self.merge_in(",
+        'self.pass_time(citizen, values["occurred_at"])\n'
+        "            self.renew(citizen)\n            self.merge_in(",
     ),
     Break(
         "as_of: corrections move it",
         PROCESS,
-        "self.pass_time(citizen, 0)\n            cause = Cause(record.topic, correction_id)",
+        "self.pass_time(citizen, 0)\n            self.renew(citizen)\n            cause = Cause(",
         'self.pass_time(citizen, values["occurred_at"])\n'
-        "            cause = Cause(record.topic, correction_id)",
+        "            self.renew(citizen)\n            cause = Cause(",
     ),
     Break(
         "as_of: falls with a late event",
@@ -293,8 +294,8 @@ BREAKS = (
     Break(
         "tier: begins a point above `from`",
         "scoring/scorecard.py",
-        "bisect_right(self._starts, score) - 1",
-        "bisect_right(self._starts, score - 1) - 1",
+        "if tier.start <= score:",
+        "if tier.start < score:",
     ),
     Break(
         "change: written although nothing differs",
@@ -335,8 +336,8 @@ BREAKS = (
     Break(
         "change: smallest reasons first",
         SCORE,
-        "-abs(now - before) or -abs(now)",
-        "abs(now - before) or abs(now)",
+        "-_MORE - abs(now - before)",
+        "-_MORE + abs(now - before)",
     ),
     Break(
         "totals: a duplicate counts twice",
@@ -347,14 +348,14 @@ BREAKS = (
     Break(
         "totals: what a fact displaces stays",
         APPLY,
-        "        moves.append((-1, before.fact.occurred_at, counted))\n",
-        "        pass\n",
+        "in ((-1, before), (+1, after)):",
+        "in ((+1, after),):",
     ),
     Break(
         "totals: what was read is not moved along",
         APPLY,
-        "account.wholes[place] += moved * fraction(",
-        "account.wholes[place] += 0 * fraction(",
+        "wholes[place] += sign * amount * counted",
+        "wholes[place] += 0 * counted",
     ),
     Break(
         "totals: a characteristic's short window is forgotten with the longest",
