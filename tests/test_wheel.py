@@ -18,7 +18,8 @@ pytestmark = pytest.mark.kafka  # takes as long as a broker, and a registry to b
 
 def run(*command: str | Path, cwd: Path | None = None) -> str:
     """Standard output of a command that must succeed."""
-    clean = {name: value for name, value in os.environ.items() if name != "PYTHONPATH"}
+    # In CI the sources get many examples: what is compiled of them needs not as many again.
+    clean = {n: value for n, value in os.environ.items() if n not in ("PYTHONPATH", "CI")}
     done = subprocess.run(
         [str(part) for part in command],
         cwd=cwd,
