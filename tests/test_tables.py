@@ -178,7 +178,7 @@ try:
     for number in range(20_000):
         store.write({"ledger": {b"%09d" % number: os.urandom(20_000)}}, {}, {}, None)
 except Exception as error:
-    print(type(error).__name__, error)
+    print(type(error).__name__, error, flush=True)
 os._exit(0)
 """
 
