@@ -86,6 +86,10 @@ def write_long(w: BytesWriter, value: i64) -> None:
 
 def write_int(w: BytesWriter, value: i64) -> None:
     """Write a number of at most 32 bits."""
+    if 0 <= value < 64:  # nearly all are, and take one byte
+        only: int = value << 1
+        w.append(only)
+        return
     if not -(1 << 31) <= value < 1 << 31:
         raise OverflowError
     write_long(w, value)
@@ -93,7 +97,11 @@ def write_int(w: BytesWriter, value: i64) -> None:
 
 def write_bytes(w: BytesWriter, value: bytes) -> None:
     """Write bytes behind their number."""
-    write_long(w, len(value))
+    size = len(value)
+    if size < 64:
+        w.append(size << 1)
+    else:
+        write_long(w, size)
     w.write(value)
 
 

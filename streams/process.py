@@ -199,6 +199,7 @@ def process(
     others: list[Record] = []
     for record in records:
         (gate if record.topic in _GATE else others).append(record)
+    others.sort(key=_whom)  # a citizen's records are taken together, while it is at hand
     for chosen in (gate, others):
         for start in range(0, len(chosen), CHUNK):
             batch.take_all([_read(each, options) for each in chosen[start : start + CHUNK]])
@@ -208,6 +209,10 @@ def process(
 
 
 _GATE = ("consents", "shares")
+
+
+def _whom(record: Record) -> bytes:
+    return record.key or b""
 
 
 # ---- reading
@@ -275,6 +280,7 @@ class _Batch:
         self.out = out
         self.options = options
         self.outcome = Outcome()
+        self.scored: dict[str, int] = {}  # records that are just that, by topic
         self.known = known
         self.touched: dict[str, Citizen] = {}
         self.entries: dict[bytes, bytes | None] = {}
@@ -299,6 +305,8 @@ class _Batch:
         None: the record is not one of those, or cannot be taken; or the citizen is not known here.
         """
         places: list[bytes | None] = []
+        before: Citizen | None = None
+        start = b""
         for each in given:
             topic, values = each.record.topic, each.values
             sound = each.names and each.refusal is None and topic in _MERGE
@@ -306,7 +314,9 @@ class _Batch:
             if citizen is None or values is None:
                 places.append(None)
             else:
-                places.append(_ledger_key(citizen, topic, values))
+                if citizen is not before:
+                    before, start = citizen, pack(citizen.id, citizen.since)
+                places.append(start + _event_key(topic, values))
         keys = list({key for key in places if key is not None})
         self.entries = dict(zip(keys, self.ledger.get_many(keys), strict=True)) if keys else {}
         return places
@@ -359,7 +369,10 @@ class _Batch:
             self.shares(given)
 
     def count(self, record: Record, outcome: str, reason: str = "") -> None:
-        _add(self.outcome.counts, (record.topic, outcome, reason), 1)
+        if outcome == "scored" and not reason:  # nearly every record
+            _add(self.scored, record.topic, 1)
+        else:
+            _add(self.outcome.counts, (record.topic, outcome, reason), 1)
 
     def elsewhere(self, names: tuple[str, ...]) -> int | None:
         """Give the partition where a record belongs, None if that is this one."""
@@ -860,6 +873,8 @@ class _Batch:
 
     def write(self) -> None:
         """Put every row that was touched into its table, and the latest scores out."""
+        for topic, number in self.scored.items():
+            _add(self.outcome.counts, (topic, "scored", ""), number)
         for citizen in self.touched.values():
             key = citizen.id.encode()
             due = next_due(citizen, self.scorecards, self.options.horizon)
@@ -884,10 +899,11 @@ _MERGE = {
 }
 
 
-def _ledger_key(citizen: Citizen, topic: str, values: dict[str, Any]) -> bytes:
+def _event_key(topic: str, values: dict[str, Any]) -> bytes:
+    """Give what stands behind the citizen in the ledger's key of an event."""
     about = values.get("about")
     kind, event = (topic, values) if about is None else (about["kind"], about)
-    return pack(citizen.id, citizen.since, kind, event["source"], event["event_id"])
+    return pack(kind, event["source"], event["event_id"])
 
 
 def _add(counts: dict[K, int], key: K, number: int) -> None:
@@ -936,4 +952,7 @@ def _with_change_id(encoded: bytes) -> bytes:
     """Put the id of a change, a hash of all the rest of it, into its first and empty field."""
     head, rest = encoded[:5], encoded[6:]
     change_id = hexlify(blake2b(rest, digest_size=16).digest())
-    return b"".join((head, bytes((2 * len(change_id),)), change_id, rest))
+    return b"".join((head, _ID_LENGTH, change_id, rest))
+
+
+_ID_LENGTH = bytes((2 * 32,))  # as Avro writes it

@@ -2,7 +2,7 @@
 
 from bisect import bisect_right
 
-from streams.scoring.citizen import Era, Scorecards
+from streams.scoring.citizen import Scorecards
 from streams.scoring.scorecard import Scorecard
 
 
@@ -10,29 +10,26 @@ class Published(Scorecards):
     """Scorecards by id and version; a published version never changes."""
 
     def __init__(self) -> None:
-        self._versions: dict[tuple[str, int], Scorecard] = {}
+        self._versions: dict[str, dict[int, Scorecard]] = {}  # by id, then by version
         # By id and shadow: effective times, rising, and the scorecard that each puts in force.
         self._times: dict[tuple[str, bool], tuple[list[int], list[Scorecard]]] = {}
         self._all_times: list[int] = []  # effective times of all, rising
 
     def add(self, scorecard: Scorecard) -> bool:
         """Hold a scorecard; False if another document has its id and version: the first stands."""
-        if (scorecard.id, scorecard.version) in self._versions:
+        versions = self._versions.setdefault(scorecard.id, {})
+        if scorecard.version in versions:
             return False
-        self._versions[scorecard.id, scorecard.version] = scorecard
-        same = [
-            each
-            for each in self._versions.values()
-            if (each.id, each.shadow) == (scorecard.id, scorecard.shadow)
-        ]
+        versions[scorecard.version] = scorecard
+        same = [each for each in versions.values() if each.shadow == scorecard.shadow]
         same.sort(key=lambda each: (each.effective_from, each.version))
         self._times[scorecard.id, scorecard.shadow] = ([s.effective_from for s in same], same)
-        self._all_times = sorted(each.effective_from for each in self._versions.values())
+        self._all_times = sorted(each.effective_from for each in self.all())
         return True
 
     def get(self, scorecard_id: str, version: int) -> Scorecard:
         """Give one version; KeyError if it was never published."""
-        return self._versions[scorecard_id, version]
+        return self._versions[scorecard_id][version]
 
     def ids(self) -> tuple[str, ...]:
         """Give the ids of all scorecards that can be in force, in order."""
@@ -40,7 +37,11 @@ class Published(Scorecards):
 
     def all(self) -> list[Scorecard]:
         """Give every version, in order of id and version."""
-        return [self._versions[key] for key in sorted(self._versions)]
+        return [
+            versions[number]
+            for _, versions in sorted(self._versions.items())
+            for number in sorted(versions)
+        ]
 
     def in_force(self, scorecard_id: str, as_of: int, shadow: bool = False) -> Scorecard | None:
         """Give the version in force at a time (ms), or the one in the shadow; None: there is none.
@@ -57,10 +58,10 @@ class Published(Scorecards):
             return scorecards[place]
         return None if shadow else scorecards[0]
 
-    def era(self, as_of: int) -> Era:
+    def era(self, as_of: int) -> int:
         """Give the era that a time (ms) is in: of as many versions, with as many in force by it."""
         times = self._all_times
-        return len(times), bisect_right(times, as_of)
+        return len(times) << 32 | bisect_right(times, as_of)
 
     def all_in_force(self, as_of: int) -> tuple[str, ...]:
         """Give id@version of all that are in force or in the shadow at a time, in order."""

@@ -170,12 +170,12 @@ def _about(about: Values, timestamp: int) -> Problem | None:
 
 def _fields(values: Values) -> Problem | None:
     """Check amounts, quantities, currencies and dates, where the record has them."""
-    amount = values.get("amount_minor")
+    amount: int | None = values.get("amount_minor")
     if amount is not None and not 0 <= amount <= LARGEST:
         if amount < 0:
             return "negative_amount", "amount_minor: 0 or more expected; a refund is a correction"
         return "amount_too_large", "amount_minor: at most 10^12 expected"
-    quantity = values.get("quantity")
+    quantity: int | None = values.get("quantity")
     if quantity is not None and not 0 <= quantity <= LARGEST:
         if quantity < 0:
             return "negative_quantity", "quantity: 0 or more expected; a return is a correction"
@@ -183,10 +183,13 @@ def _fields(values: Values) -> Problem | None:
     currency = values.get("currency")
     if currency is not None and currency not in CODES:
         return "not_a_currency", "currency: an ISO 4217 code expected"
-    for field in ("due_on", "paid_on"):
-        if values.get(field) is not None and values[field] not in DATES:
-            return "date_out_of_range", f"{field}: a day from 1900 to 2199 expected"
-    return None
+    return _date("due_on", values.get("due_on")) or _date("paid_on", values.get("paid_on"))
+
+
+def _date(field: str, value: int | None) -> Problem | None:
+    if value is None or value in DATES:
+        return None
+    return "date_out_of_range", f"{field}: a day from 1900 to 2199 expected"
 
 
 def _unknown_audience(values: Values, audiences: Collection[str] | None) -> Problem | None:

@@ -336,8 +336,8 @@ BREAKS = (
     Break(
         "change: smallest reasons first",
         SCORE,
-        "-_MORE - abs(now - before)",
-        "-_MORE + abs(now - before)",
+        "_CHANGED + abs(moved)",
+        "_CHANGED - abs(moved)",
     ),
     Break(
         "totals: a duplicate counts twice",

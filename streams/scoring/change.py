@@ -92,12 +92,15 @@ def change(
         return None
     if previous is scorecard:
         parts = _moved(scorecard, account, reading)
+        told = reasons(scorecard.names, account.points, reading.points)
     else:
         before = {} if previous is None else contributions(previous, account.points)
         now = contributions(scorecard, reading.points)
         # clamp stands last; what only the previous version had comes before it
         names = [n for n in now if n != "clamp"] + [n for n in before if n not in now] + ["clamp"]
         parts = [(name, before.get(name, 0), now.get(name, 0)) for name in names]
+        of_each = parts[1:-1]
+        told = reasons(names[1:-1], [b for _, b, _ in of_each], [n for _, _, n in of_each])
     account.sequence += 1
     made = Change(
         account.key,
@@ -111,7 +114,7 @@ def change(
         scorecard.perks_of(reading.tier),
         cause,
         parts,
-        reasons(parts[1:-1]),
+        told,
     )
     account.version = scorecard.version
     account.points = reading.points

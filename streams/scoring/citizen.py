@@ -65,9 +65,6 @@ class Account:
     tier: str = ""
 
 
-Era = tuple[int, int]  # of scorecards: within one, other versions do not come into force
-
-
 @dataclass(slots=True)
 class Work:
     """The ledger being read again, piece by piece: a new version, other grants, or old entries.
@@ -98,7 +95,7 @@ class Citizen:
     sequences: dict[AccountKey, int] = field(default_factory=dict)  # of accounts that were closed
     due: int | None = None  # when time alone next changes something
     work: Work | None = None
-    era: Era | None = None  # in which its accounts were last seen to be of the versions in force
+    era: int | None = None  # in which its accounts were last seen to be of the versions in force
 
 
 class Scorecards(ABC):
@@ -113,8 +110,8 @@ class Scorecards(ABC):
         """Give the version in force at a time, or the one in the shadow; None: there is none."""
 
     @abstractmethod
-    def era(self, as_of: int) -> Era:
-        """Give the era that a time is in."""
+    def era(self, as_of: int) -> int:
+        """Give the era that a time is in: within one, other versions do not come into force."""
 
     @abstractmethod
     def all_in_force(self, as_of: int) -> tuple[str, ...]:

@@ -1,11 +1,13 @@
 """The score: totals read at a time. Every table, clamp and tier is applied here, and only here."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from typing import Final
 
 from streams.scoring.scorecard import Characteristic, Scorecard
 
-_MORE = 1 << 40  # than any points: changes are told before what only stands
+_CHANGED: Final = 1 << 16  # more than any points: changes are told before what only stands
+_PLACES: Final = 1 << 10  # more than two scorecards have characteristics
 
 
 @dataclass(slots=True, init=False)
@@ -96,17 +98,18 @@ def contributions(scorecard: Scorecard, points: list[int]) -> dict[str, int]:
     return parts
 
 
-def reasons(contributions: list[tuple[str, int, int]]) -> list[str]:
-    """Name the at most four characteristics that say most about a change.
+def reasons(names: Sequence[str], before: list[int], now: list[int]) -> list[str]:
+    """Name the at most four characteristics that say most about a change in their points.
 
-    Given (name, points before, points now) of each: first the largest changes in points, then the
-    largest points; ties in the scorecard's order; none with nothing to say.
+    First those with the largest changes, then those with the largest points; ties in the order
+    given; none with nothing to say.
     """
-    telling: list[tuple[int, int]] = []
-    for place, (_, before, now) in enumerate(contributions):
-        if before != now:
-            telling.append((-_MORE - abs(now - before), place))
-        elif now:
-            telling.append((-abs(now), place))
+    telling: list[int] = []  # of each that says something, how much and its place, in one number
+    for place, points in enumerate(now):
+        moved = points - before[place]
+        if moved:
+            telling.append(place - (_CHANGED + abs(moved)) * _PLACES)
+        elif points:
+            telling.append(place - abs(points) * _PLACES)
     telling.sort()
-    return [contributions[place][0] for _, place in telling[:4]]
+    return [names[each % _PLACES] for each in telling[:4]]

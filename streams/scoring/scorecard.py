@@ -105,9 +105,11 @@ class Scorecard:
     tiers: tuple[Tier, ...]
     perks: tuple[Perk, ...]
 
-    # Worked out of the page, once; it may be one that the validator is about to refuse. `nothing`
-    # is what a change says of each characteristic that gave no points and gives none.
+    # Worked out of the page, once; it may be one that the validator is about to refuse. `names` are
+    # the characteristics'; `nothing` is what a change says of each that gave no points and gives
+    # none.
     kinds: frozenset[str] = field(init=False, repr=False, compare=False)
+    names: tuple[str, ...] = field(init=False, repr=False, compare=False)
     nothing: tuple[tuple[str, int, int], ...] = field(init=False, repr=False, compare=False)
     shortest_window: int = field(init=False, repr=False, compare=False)
     _reading: dict[str, list[tuple[int, Characteristic]]] = field(
@@ -126,6 +128,7 @@ class Scorecard:
         }
         derived = {
             "kinds": frozenset(reading),
+            "names": tuple(each.id for each in self.characteristics),
             "nothing": tuple((each.id, 0, 0) for each in self.characteristics),
             "shortest_window": min((each.window for each in self.characteristics), default=0),
             "_reading": reading,
