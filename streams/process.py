@@ -11,8 +11,9 @@ from hashlib import blake2b
 from secrets import token_hex
 from typing import Any, Protocol, TypeVar
 
-from streams.codec import Undecodable, decode, encode, pack, unpack
+from streams.codec import encode, pack, unpack
 from streams.dead_letters import headers_for, own_headers
+from streams.given import Given, named, read, size
 from streams.kinds import kinds
 from streams.record import Record
 from streams.scoring.apply import (
@@ -60,8 +61,8 @@ from streams.state import (
     write_fact,
     write_partition,
 )
-from streams.topics import ERASED_WITHIN, KINDS, TOPICS, audience_topic, partition_of
-from streams.validity import id_problem, problem, replaced
+from streams.topics import ERASED_WITHIN, GATE, KINDS, TOPICS, audience_topic, partition_of
+from streams.validity import replaced
 
 MOVED = "plainscore.moved"  # marks a record that was forwarded, and the tombstone it left behind
 ANSWERS = "plainscore.answers"  # marks what is in force, written again; names the offset answered
@@ -152,29 +153,6 @@ class Outcome:
     pending: bool = False  # work is left: call again, with no records if none have come
 
 
-@dataclass(slots=True, init=False)
-class Given:
-    """A record with what could be read of it."""
-
-    record: Record
-    values: dict[str, Any] | None
-    refusal: tuple[str, str] | None  # reason, detail
-    names: tuple[str, ...]  # whom it names, first the one where it belongs
-
-    # Written out, as one is made for every record: what dataclass makes is not compiled.
-    def __init__(
-        self,
-        record: Record,
-        values: dict[str, Any] | None,
-        refusal: tuple[str, str] | None,
-        names: tuple[str, ...],
-    ) -> None:
-        self.record = record
-        self.values = values
-        self.refusal = refusal
-        self.names = names
-
-
 def process(
     partition: int,
     records: Sequence[Record],
@@ -185,7 +163,8 @@ def process(
     options: Options,
     known: dict[str, Citizen | None] | None = None,
 ) -> Outcome:
-    """Apply a partition's records: consents and shares come first, then all others.
+    """Apply a partition's records: consents and shares come first, then all others, those of one
+    citizen in their order.
 
     `known` are citizens as the partition's earlier batches left them, so that they need not be
     read again. The caller keeps it from one committed batch to the next, and drops it with the
@@ -198,62 +177,23 @@ def process(
     gate: list[Record] = []
     others: list[Record] = []
     for record in records:
-        (gate if record.topic in _GATE else others).append(record)
+        (gate if record.topic in GATE else others).append(record)
     others.sort(key=_whom)  # a citizen's records are taken together, while it is at hand
     for chosen in (gate, others):
         for start in range(0, len(chosen), CHUNK):
-            batch.take_all([_read(each, options) for each in chosen[start : start + CHUNK]])
+            batch.take_all(
+                [
+                    read(each, options.max_record_bytes, options.audiences)
+                    for each in chosen[start : start + CHUNK]
+                ]
+            )
     batch.go_on()
     batch.write()
     return batch.outcome
 
 
-_GATE = ("consents", "shares")
-
-
 def _whom(record: Record) -> bytes:
     return record.key or b""
-
-
-# ---- reading
-
-
-def _read(record: Record, options: Options) -> Given:
-    """Decode a record, and check all that can be checked without knowing the citizen."""
-    if _size(record) > options.max_record_bytes:
-        limit = options.max_record_bytes
-        return Given(record, None, ("oversized", f"at most {limit} bytes expected"), _named(record))
-    if record.value is None and record.topic in _GATE:
-        return Given(record, None, None, _named(record))
-    try:
-        values = decode(record.topic, record.value)
-    except Undecodable as error:
-        return Given(record, None, (error.reason, error.detail), _named(record))
-    found = problem(record.topic, values, record.timestamp, options.audiences)
-    if record.topic == "ticks":
-        return Given(record, values, found, _named(record))
-    name = values["citizen_id"]
-    if record.key is None or record.key == name.encode():
-        return Given(record, values, found, (name,) if found is None else _somebody(name))
-    found = found or ("key_mismatch", "key: the bytes of citizen_id expected")
-    return Given(record, values, found, _named(record) + _somebody(name))
-
-
-def _named(record: Record) -> tuple[str, ...]:
-    """Give whom the key names, if it names somebody."""
-    try:
-        return _somebody((record.key or b"").decode())
-    except UnicodeDecodeError:
-        return ()
-
-
-def _somebody(name: str) -> tuple[str, ...]:
-    """Give a name back, unless it is none that a citizen can have: rows of ours have such keys."""
-    return (name,) if id_problem(name) is None else ()
-
-
-def _size(record: Record) -> int:
-    return len(record.key or b"") + len(record.value or b"")
 
 
 def _cause(record: Record) -> Cause:
@@ -349,17 +289,17 @@ class _Batch:
         record, names = given.record, given.names
         if record.key == HEARTBEAT or self.left_behind(record):
             self.count(record, "passed")
-        elif _size(record) > LARGEST:
+        elif size(record) > LARGEST:
             self.enormous(given)
         elif record.topic != "ticks" and (right := self.elsewhere(names)) is not None:
             self.misplaced(given, names[0], right)
-        elif record.topic in _GATE and _has(record, ANSWERS):
+        elif record.topic in GATE and _has(record, ANSWERS):
             self.own(record)
         elif given.refusal is not None:
             self.refuse(given, names, *given.refusal)
         elif record.topic == "ticks":
             self.tick(given)
-        elif record.topic not in _GATE:
+        elif record.topic not in GATE:
             self.count(record, "dropped", "no_consent")
         elif record.value is None:
             self.withdraw(given, names)
@@ -387,14 +327,14 @@ class _Batch:
         """
         if record.value is not None or not _has(record, MOVED):
             return False
-        names = _named(record)
+        names = named(record)
         return not names or partition_of(names[0], self.options.partitions) != self.number
 
     def enormous(self, given: Given) -> None:
         """Refuse a record whose bytes no topic of ours might take; where it stood is told."""
         self.dead_letter(given.record, "oversized", f"at most {LARGEST} bytes are kept", bare=True)
-        names = _named(given.record)
-        if given.record.topic in _GATE and names and self.find(names[0]) is not None:
+        names = named(given.record)
+        if given.record.topic in GATE and names and self.find(names[0]) is not None:
             self.write_in_force(given.record)
 
     def refuse(self, given: Given, names: tuple[str, ...], reason: str, detail: str) -> None:
@@ -403,7 +343,7 @@ class _Batch:
             self.count(given.record, "dropped", "no_consent")
         else:
             self.dead_letter(given.record, reason, detail)
-        if given.record.topic in _GATE:
+        if given.record.topic in GATE:
             self.write_in_force(given.record)
 
     def dead_letter(
@@ -548,7 +488,7 @@ class _Batch:
         """Read what a worker wrote: it changes nothing, but what is in force must have the last
         word in the log, or compaction would keep this.
         """
-        if record.value != self.in_force(record.topic, _named(record)):
+        if record.value != self.in_force(record.topic, named(record)):
             self.write_in_force(record)
         self.count(record, "passed")
 
@@ -569,7 +509,7 @@ class _Batch:
     def write_in_force(self, record: Record) -> None:
         """Have the last word about the record's key, which need not be whom its value names."""
         if record.key is not None:
-            value = self.in_force(record.topic, _named(record))
+            value = self.in_force(record.topic, named(record))
             self.out.produce(record.topic, record.key, value, headers=_answer(record))
 
     # ---- events, disputes, corrections

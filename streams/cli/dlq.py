@@ -17,7 +17,6 @@ if TYPE_CHECKING:
 dlq = typer.Typer(no_args_is_help=True, help="Records that were refused: list, show, send again.")
 
 MASK = "•••"
-GATE = ("consents", "shares")  # the last record of a key is in force
 
 Reason = Annotated[str | None, typer.Option(help="Only this reason.")]
 From = Annotated[str | None, typer.Option("--topic", help="Only what came from this topic.")]
@@ -250,7 +249,7 @@ def _bytes(value: bytes | None, shown: bool) -> str | None:
 
 def _obstacle(records: "Records", letter: DeadLetter, largest: int) -> str | None:
     """Why a record would be refused again, or must not be sent again; None: nothing known."""
-    from streams.topics import INPUTS
+    from streams.topics import GATE, INPUTS
 
     refused = letter.refused
     if letter.bare:

@@ -18,7 +18,7 @@ from streams.client.published import PublishedScorecard, grant_problem, to_publi
 from streams.client.read import Reader
 from streams.client.shape import Moment, milliseconds, natural_id, own_id, shaped
 from streams.errors import BadData, BadUsage, PlainscoreError, Unreachable
-from streams.topics import INPUTS, full_name, partition_of
+from streams.topics import GATE, INPUTS, full_name, partition_of
 
 ACKNOWLEDGED_WITHIN = 60.0  # seconds until a record that Kafka has not taken counts as lost
 
@@ -31,7 +31,6 @@ _SETTINGS = {
     "delivery.report.only.error": True,
     "queue.buffering.max.kbytes": 65_536,
 }
-_GATE = ("consents", "shares")
 
 
 class Grant(TypedDict):
@@ -130,7 +129,7 @@ class Publisher:
             self._check_grants(shape["grants"])
         citizen = shape["citizen_id"]
         self._send(topic, citizen, codec.encode(topic, shape), timestamp_ms)
-        return str(citizen if topic in _GATE else shape[own_id(topic)])
+        return str(citizen if topic in GATE else shape[own_id(topic)])
 
     def consent(
         self, citizen_id: str, grants: Sequence[Grant], *, occurred_at: Moment | None = None
@@ -309,7 +308,7 @@ class Publisher:
         headers: Sequence[tuple[str, bytes]] = (),
     ) -> None:
         """Queue a citizen's record in the partition where the citizen lives."""
-        if topic in _GATE:
+        if topic in GATE:
             self._gate_open = False
         elif not self._gate_open:
             self.flush()

@@ -5,12 +5,10 @@ from heapq import merge
 from typing import Any
 
 from streams.record import Record, record_of
-from streams.topics import bare_name
+from streams.topics import GATE, bare_name
 from streams.transport.batch import Batch
 
 Place = tuple[str, int]  # a topic's bare name, and a partition
-
-GATE = ("consents", "shares")  # read to their end before what they let through
 
 
 class Fetched:

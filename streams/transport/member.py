@@ -26,9 +26,9 @@ from confluent_kafka.admin import AdminClient, OffsetSpec  # type: ignore[attr-d
 
 from streams import metrics
 from streams.outage import ASK
-from streams.topics import INPUTS, bare_name, full_name
+from streams.topics import GATE, INPUTS, bare_name, full_name
 from streams.transport.batch import MOST_RECORDS, Batch
-from streams.transport.fetched import GATE, Fetched, Place
+from streams.transport.fetched import Fetched, Place
 
 log = structlog.get_logger(__name__)
 
