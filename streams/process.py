@@ -73,7 +73,7 @@ HEARTBEAT = b"\x00"  # key of what keeps the logs of compacted topics rolling
 # the number of citizens or the length of a ledger.
 ROWS_A_BATCH = 5_000  # ledger entries read for such work
 CITIZENS_A_BATCH = 500  # citizens looked at because time has passed
-CHUNK = 256  # records read, and then applied: few enough to stay in the processor's cache
+CHUNK = 64  # records read, and then applied: few enough to stay in the processor's nearest cache
 KNOWN_CITIZENS = 50_000  # of a partition, kept as they are in memory
 
 # What is larger is never written anywhere: a broker that refused it would refuse it for ever, and
