@@ -1,10 +1,14 @@
 """One record as it stood in a topic."""
 
+from dataclasses import dataclass
 from operator import methodcaller
-from typing import Any, NamedTuple
+from typing import Any
+
+Headers = tuple[tuple[str, bytes | None], ...]
 
 
-class Record(NamedTuple):
+@dataclass(slots=True, init=False)
+class Record:
     """A record of a topic: the name without prefix, where it stood, and its untouched bytes."""
 
     topic: str
@@ -13,7 +17,26 @@ class Record(NamedTuple):
     timestamp: int  # Kafka's, in ms
     key: bytes | None
     value: bytes | None
-    headers: tuple[tuple[str, bytes | None], ...] = ()
+    headers: Headers
+
+    # Written out, as one is made of every message: what dataclass makes is not compiled.
+    def __init__(
+        self,
+        topic: str,
+        partition: int,
+        offset: int,
+        timestamp: int,
+        key: bytes | None,
+        value: bytes | None,
+        headers: Headers = (),
+    ) -> None:
+        self.topic = topic
+        self.partition = partition
+        self.offset = offset
+        self.timestamp = timestamp
+        self.key = key
+        self.value = value
+        self.headers = headers
 
 
 # Called from C, where Python checks what a function returns: a call in Python's own code, once it
@@ -21,7 +44,7 @@ class Record(NamedTuple):
 _headers = methodcaller("headers")
 
 
-def headers_of(message: Any) -> tuple[tuple[str, bytes | None], ...]:
+def headers_of(message: Any) -> Headers:
     """Give the headers of librdkafka's message; none if a name among them is not UTF-8.
 
     Kafka takes any bytes as a name, and confluent-kafka returns an error together with a result for

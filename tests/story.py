@@ -11,7 +11,7 @@ import re
 import shlex
 from collections import Counter
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime
 from decimal import Decimal, InvalidOperation
 from functools import cache
@@ -458,9 +458,9 @@ class _Telling:
             topic, values, key=key, timestamp=sent, headers=headers, partition=partition
         )
         if key is None:
-            record = record._replace(key=None)
+            record = replace(record, key=None)
         for mark in damage:
-            record = record._replace(value=_damaged(record.value or b"", mark, values))
+            record = replace(record, value=_damaged(record.value or b"", mark, values))
         return [record]
 
     def consent(self, words: Words, row: Row) -> list[Record]:
@@ -572,7 +572,7 @@ class _Telling:
         made: list[Record] = []
         for partition in range(self.story.partitions):
             (record,) = self.make(words, row, "ticks", {"occurred_at": time}, "", time, [])
-            made.append(record._replace(key=None, partition=partition))
+            made.append(replace(record, key=None, partition=partition))
         return made
 
     def publishes(self, words: Words, row: Row) -> list[Record]:

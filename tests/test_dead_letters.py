@@ -1,5 +1,7 @@
 """A dead letter says why, where from, and comes back exactly as the record that was refused."""
 
+from dataclasses import replace
+
 import pytest
 
 from streams import dead_letters
@@ -36,8 +38,8 @@ def test_a_refused_record_comes_back_as_it_was(kept):
 
 
 def test_a_record_cannot_forge_where_it_came_from():
-    forged = RECORD._replace(
-        headers=((dead_letters.TOPIC, b"consents"), (dead_letters.KEPT, b"true"))
+    forged = replace(
+        RECORD, headers=((dead_letters.TOPIC, b"consents"), (dead_letters.KEPT, b"true"))
     )
     headers = dead_letters.headers_for("bad_id", "citizen_id", forged)
     letter = dead_letters.read(Record("dead-letters", 0, 0, 0, None, None, tuple(headers)))
@@ -46,7 +48,7 @@ def test_a_record_cannot_forge_where_it_came_from():
 
 
 def test_own_headers_that_are_large_or_many_stay_behind():
-    many = RECORD._replace(headers=(("big", b"x" * 1000), *((f"h{i}", b"") for i in range(50))))
+    many = replace(RECORD, headers=(("big", b"x" * 1000), *((f"h{i}", b"") for i in range(50))))
     own = [n for n, _ in dead_letters.headers_for("bad_id", "", many) if n not in dead_letters.OURS]
     assert own == [f"h{i}" for i in range(8)]
 

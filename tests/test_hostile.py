@@ -176,7 +176,7 @@ UNREADABLE = ("undecodable", "wrong_magic", "unknown_schema", "oversized")
 
 
 def _names(record: Record | tuple[bytes, bytes], names: Iterable[str]) -> bool:
-    parts = record[:2] if len(record) == 2 else (record.key, record.value)
+    parts = (record.key, record.value) if isinstance(record, Record) else record
     return any(name.encode() in part for part in parts if part for name in names)
 
 

@@ -4,6 +4,8 @@ from collections.abc import Collection, Mapping
 from heapq import merge
 from typing import Any
 
+from confluent_kafka import KafkaError
+
 from streams.record import Record, record_of
 from streams.topics import GATE, bare_name
 from streams.transport.batch import Batch
@@ -29,22 +31,30 @@ class Fetched:
         self.reached = dict(offsets)
         self.after_last = {place: max(0, offset) for place, offset in offsets.items()}
 
-    def keep(self, message: Any, is_record: bool) -> None:
-        """Keep a record; or note that a partition's end was met, where there is none."""
-        topic: str = bare_name(message.topic(), self._prefix)
-        partition: int = message.partition()
-        offset: int = message.offset()
-        place = (topic, partition)
-        if is_record:
-            record = record_of(message, topic, partition, offset)
-            (self.gate[topic] if topic in GATE else self.others).append(record)
-            self.reached[place] = self.after_last[place] = offset + 1
-        else:
-            self.reached[place] = offset  # past the marks of transactions' ends, too
-
-    def pass_over(self, message: Any) -> None:
-        """Note that the place after a message is not the one that was reached."""
-        self.reached.pop((bare_name(message.topic(), self._prefix), message.partition()), None)
+    def keep(self, messages: list[Any], *, reading: bool) -> list[Any]:
+        """Keep the records among messages, and note which partitions' ends were met; unless nothing
+        is being read: whoever reads on must seek then. Gives back the messages that are errors.
+        """
+        errors: list[Any] = []
+        for message in messages:
+            error = message.error()
+            if error is not None and error.code() != _END:
+                errors.append(message)
+                continue
+            topic: str = bare_name(message.topic(), self._prefix)
+            partition: int = message.partition()
+            place = (topic, partition)
+            if not reading:
+                self.reached.pop(place, None)
+                continue
+            offset: int = message.offset()
+            if error is None:
+                record = record_of(message, topic, partition, offset)
+                (self.gate[topic] if topic in GATE else self.others).append(record)
+                self.reached[place] = self.after_last[place] = offset + 1
+            else:
+                self.reached[place] = offset  # past the marks of transactions' ends, too
+        return errors
 
     def cut(self, generation: int, topics: Collection[str], ready: int) -> Batch:
         """Make a batch of what was fetched of these topics: of the others, the first `ready`.
@@ -71,6 +81,9 @@ class Fetched:
                 batch.add(record)
             del self.others[:ready]
         return batch
+
+
+_END = KafkaError._PARTITION_EOF
 
 
 def _sent(record: Record) -> int:

@@ -17,7 +17,6 @@ from confluent_kafka import (
     OFFSET_BEGINNING,
     OFFSET_END,
     Consumer,
-    KafkaError,
     KafkaException,
     Message,
     TopicPartition,
@@ -213,20 +212,16 @@ class Member(threading.Thread):
     def _consume(self, most: int, seconds: float) -> None:
         """Fetch up to so many messages."""
         generation = self.generation
-        for message in self._consumer.consume(most, seconds):
-            if self.generation == generation:  # else they are of partitions that may be another's
-                self._keep(message)
+        messages = self._consumer.consume(most, seconds)
+        if self.generation == generation:  # else they are of partitions that may be another's
+            self._keep(messages)
 
-    def _keep(self, message: Message) -> None:
-        error = message.error()
-        if error is not None and error.code() != KafkaError._PARTITION_EOF:
+    def _keep(self, messages: list[Message]) -> None:
+        for message in self._fetched.keep(messages, reading=self._reading):
+            error = message.error()
             if error.fatal():
                 raise KafkaException(error)
             log.warning("fetch_failed", topic=message.topic(), why=error.str())
-        elif self._reading:
-            self._fetched.keep(message, error is None)
-        else:
-            self._fetched.pass_over(message)  # read_from has to seek
 
     def _read_gate(self, most: int) -> tuple[str, ...]:
         """Read consents, then shares, to the ends that they have now: after the rest was fetched.
@@ -322,7 +317,7 @@ class Member(threading.Thread):
             self._paused = True
         message = self._consumer.poll(0)
         if message is not None:
-            self._keep(message)
+            self._keep([message])
 
     # ---- the group's protocol
 
