@@ -27,7 +27,7 @@ def prefix() -> str:
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Let the wheel's tests come first: where files run side by side, the longest must not be last."""
+    """Put the wheel first: where files run side by side, what takes longest must not be last."""
     items.sort(key=lambda item: item.path.name != "test_wheel.py")
 
 
