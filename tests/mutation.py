@@ -372,8 +372,8 @@ BREAKS = (
     Break(
         "version: nobody sees that another came into force",
         "published.py",
-        "return len(times), bisect_right(times, as_of)",
-        "return len(times), 0",
+        "return len(times) << 32 | bisect_right(times, as_of)",
+        "return len(times) << 32",
     ),
     Break(
         "version: in force a millisecond late",
