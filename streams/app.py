@@ -78,7 +78,7 @@ def make_app(
         datadir=str(faust_folder),
     )
     plan = Plan(
-        consumer_config(settings),
+        consumer_config(settings, name),
         settings.librdkafka,
         producer_config(settings, name),
         settings.prefix,
@@ -99,9 +99,9 @@ def make_app(
     return app
 
 
-def consumer_config(settings: Settings) -> dict[str, Any]:
+def consumer_config(settings: Settings, name: Name) -> dict[str, Any]:
     """Give librdkafka's settings of the group's member."""
-    return {
+    config = {
         **settings.librdkafka,
         "group.id": settings.group,
         "enable.auto.commit": False,
@@ -110,7 +110,7 @@ def consumer_config(settings: Settings) -> dict[str, Any]:
         "isolation.level": "read_committed",
         # Equal partition counts, so partition p of all topics goes to one member.
         "partition.assignment.strategy": "range",
-        "session.timeout.ms": 6_000,
+        "session.timeout.ms": settings.away_seconds * 1000,
         "heartbeat.interval.ms": 1_500,
         "enable.partition.eof": True,  # says when consents were read to their end
         "fetch.wait.max.ms": 50,
@@ -118,6 +118,10 @@ def consumer_config(settings: Settings) -> dict[str, Any]:
         "queued.min.messages": 20_000,
         "queued.max.messages.kbytes": 32_768,
     }
+    if name.kept:
+        # Who comes back under it in time has its partitions still; it never says that it leaves.
+        config["group.instance.id"] = name.value
+    return config
 
 
 def producer_config(settings: Settings, name: Name) -> dict[str, Any]:

@@ -40,6 +40,9 @@ class Settings(BaseSettings):
     state_dir: Path = Path("~/.local/state/plainscore")
     commit_ms: int = Field(100, ge=1, le=60_000)  # how long one transaction gathers
     audiences: Annotated[tuple[str, ...], NoDecode] = ()  # names with commas between them
+    # For how long others leave a worker's partitions to it when it is away. By default Kafka takes
+    # no less than 6, and librdkafka no more than the 300 that a batch may last.
+    away_seconds: int = Field(8, ge=6, le=300)
     horizon_days: int = Field(750, ge=1, le=36_500)
     tick_minutes: int = Field(60, ge=1, le=1_440)
 

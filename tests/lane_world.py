@@ -65,6 +65,7 @@ class Worker:
             "METRICS_PORT": "0",
             "LOG_JSON": "1",
             "GROUP": GROUP,
+            "AWAY_SECONDS": "6",  # the least that Kafka takes: who was stopped is waited for
             **settings,
         }
         kept = {k: v for k, v in os.environ.items() if not k.startswith("PLAINSCORE_")}
@@ -146,9 +147,17 @@ def wait_for(condition: Callable[[], Any], seconds: float, what: str) -> None:
 class World:
     """Topics of a test's own, the workers on them, and all that an outside consumer has seen."""
 
-    def __init__(self, brokers: str, prefix: str, folder: Path, names: Iterable[str] = ()) -> None:
+    def __init__(
+        self,
+        brokers: str,
+        prefix: str,
+        folder: Path,
+        names: Iterable[str] = (),
+        group: str = GROUP,
+    ) -> None:
         self.brokers = brokers
         self.prefix = prefix
+        self.group = group
         self.folder = folder
         self.workers: list[Worker] = []
         self.pages = [scorecards.example(name) for name in names or ("everyday", "rider")]
@@ -169,7 +178,7 @@ class World:
             }
         )
         self.outsider = Outsider(self.brokers, self.prefix)
-        self._offsets = Consumer({"bootstrap.servers": self.brokers, "group.id": GROUP})
+        self._offsets = Consumer({"bootstrap.servers": self.brokers, "group.id": self.group})
         return self
 
     def __exit__(
@@ -189,6 +198,7 @@ class World:
         given = {
             "BROKERS": self.brokers,
             "PREFIX": self.prefix,
+            "GROUP": self.group,
             "AUDIENCES": ",".join(AUDIENCES),
             **settings,
         }

@@ -19,7 +19,6 @@ from streams.tables.partition import TABLES, PartitionStore, partition_folder
 from streams.topics import INPUTS, TOPICS
 from tests.lane_world import (
     CHANGELOGS,
-    GROUP,
     OUTPUTS,
     PARTITIONS,
     History,
@@ -40,7 +39,7 @@ pytestmark = pytest.mark.kafka
 
 @pytest.fixture
 def world(broker: Broker, prefix: str, tmp_path: Path) -> Iterator[World]:
-    with World(broker.bootstrap, prefix, tmp_path) as world:
+    with World(broker.bootstrap, prefix, tmp_path, group=prefix + "group") as world:
         yield world
 
 
@@ -48,7 +47,7 @@ def rows_on_disk(world: World, worker: Worker) -> dict[tuple[int, str], dict[byt
     """Every row of a stopped worker's tables and of its index of due times."""
     found = {}
     for number in range(PARTITIONS):
-        folder = partition_folder(worker.state / (world.prefix + GROUP), number)
+        folder = partition_folder(worker.state / (world.prefix + world.group), number)
         store = PartitionStore.open(folder)
         for family in (*TABLES, "due"):
             found[number, family] = dict(store.rows(family))

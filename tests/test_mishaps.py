@@ -20,7 +20,7 @@ from confluent_kafka import Producer
 from streams import scorecards
 from streams.embedded import Broker
 from streams.tables.partition import TABLES, PartitionStore, partition_folder
-from tests.lane_world import GROUP, PARTITIONS, ROOT, History, Sent, World, check, wait_for
+from tests.lane_world import PARTITIONS, ROOT, History, Sent, World, check, wait_for
 
 NOWHERE = "127.0.0.1:9"
 HEADER = "citizen_id,occurred_at,source,category,amount,currency\n"
@@ -145,7 +145,7 @@ def test_topics_that_were_never_made(broker: Broker, prefix: str, bought: Path) 
 
 @pytest.fixture
 def world(broker: Broker, prefix: str, tmp_path: Path) -> Iterator[World]:
-    with World(broker.bootstrap, prefix, tmp_path) as world:
+    with World(broker.bootstrap, prefix, tmp_path, group=prefix + "group") as world:
         yield world
 
 
@@ -221,7 +221,7 @@ def test_a_record_of_another_schema_in_a_topic(world: World, ours: dict[str, str
 
 
 def folders(world: World, state: Path) -> list[Path]:
-    return [partition_folder(state / (world.prefix + GROUP), n) for n in range(PARTITIONS)]
+    return [partition_folder(state / (world.prefix + world.group), n) for n in range(PARTITIONS)]
 
 
 def rows(world: World, state: Path) -> list[dict[bytes, bytes]]:

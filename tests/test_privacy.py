@@ -22,7 +22,6 @@ from streams.tables.partition import FAMILIES, PartitionStore, partition_folder
 from streams.topics import INPUTS
 from tests.lane_world import (
     CHANGELOGS,
-    GROUP,
     OUTPUTS,
     PARTITIONS,
     Sent,
@@ -40,7 +39,7 @@ EVENTS = 100
 
 @pytest.fixture
 def world(broker: Broker, prefix: str, tmp_path: Path) -> Iterator[World]:
-    with World(broker.bootstrap, prefix, tmp_path) as world:
+    with World(broker.bootstrap, prefix, tmp_path, group=prefix + "group") as world:
         yield world
 
 
@@ -179,7 +178,7 @@ def rows(world: World, worker: Worker) -> bytes:
     """Every row of a stopped worker: what RocksDB's files hold compressed."""
     found = []
     for number in range(PARTITIONS):
-        folder = partition_folder(worker.state / (world.prefix + GROUP), number)
+        folder = partition_folder(worker.state / (world.prefix + world.group), number)
         store = PartitionStore.open(folder)
         found += [part for family in FAMILIES for row in store.rows(family) for part in row]
         store.close()

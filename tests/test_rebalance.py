@@ -10,6 +10,8 @@ from typing import Any
 import pytest
 from confluent_kafka import KafkaError, KafkaException
 
+from streams.app import consumer_config
+from streams.settings import Settings
 from streams.transport.batch import MOST_RECORDS, Batch
 from streams.transport.consumer import Consumer
 from streams.transport.lane import FEWEST_RECORDS, FIRST_RECORDS, LONG, Lane
@@ -228,7 +230,7 @@ def _refusing() -> Any:
     return SimpleNamespace(begin_transaction=refuse)
 
 
-# ---- the name of its transactions
+# ---- its name in the group and in its transactions
 
 
 def test_a_worker_has_the_same_name_again_after_a_restart(tmp_path: Path) -> None:
@@ -244,6 +246,10 @@ def test_two_workers_on_one_folder_have_two_names(tmp_path: Path) -> None:
     assert first.lock is not None
     assert second.lock is None
     assert first.value != second.value
+    in_group = [
+        consumer_config(Settings(), each).get("group.instance.id") for each in (first, second)
+    ]
+    assert in_group == [first.value, None]  # nobody comes back under the other's
 
 
 @pytest.mark.parametrize("left", ["", "ab12"])

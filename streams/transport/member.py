@@ -17,6 +17,7 @@ from confluent_kafka import (
     OFFSET_BEGINNING,
     OFFSET_END,
     Consumer,
+    KafkaError,
     KafkaException,
     Message,
     TopicPartition,
@@ -24,6 +25,7 @@ from confluent_kafka import (
 from confluent_kafka.admin import AdminClient, OffsetSpec  # type: ignore[attr-defined]
 
 from streams import metrics
+from streams.errors import BadUsage
 from streams.outage import ASK
 from streams.topics import GATE, INPUTS, bare_name, full_name
 from streams.transport.batch import MOST_RECORDS, Batch
@@ -219,8 +221,8 @@ class Member(threading.Thread):
     def _keep(self, messages: list[Message]) -> None:
         for message in self._fetched.keep(messages, reading=self._reading):
             error = message.error()
-            if error.fatal():
-                raise KafkaException(error)
+            if error.code() == KafkaError._FATAL:
+                raise _taken() if _SAME_NAME in error.str() else KafkaException(error)
             log.warning("fetch_failed", topic=message.topic(), why=error.str())
 
     def _read_gate(self, most: int) -> tuple[str, ...]:
@@ -349,4 +351,13 @@ class Member(threading.Thread):
         return bare_name(topic, self._prefix)
 
 
+def _taken() -> BadUsage:
+    return BadUsage(
+        "Another worker has started under this one's name, and goes on in its place",
+        where="the state folder of one is a copy of the other's",
+        next_step="Delete the copy and start that worker again: it takes a name of its own.",
+    )
+
+
+_SAME_NAME = KafkaError(KafkaError.FENCED_INSTANCE_ID).str()
 _LATEST = OffsetSpec.latest()  # type: ignore[no-untyped-call]

@@ -1,7 +1,7 @@
-"""The name under which a worker's transactions go: the same after a restart.
+"""A worker's name, in its group and in its transactions: the same after a restart.
 
-Kafka then ends what the worker before has left open at once; under a new name everybody would wait
-until it times out.
+Kafka then gives it the partitions that it had, and asks nobody else to move; and it ends at once
+what the worker before has left open. Under a new name everybody would wait until that times out.
 """
 
 import errno
@@ -20,17 +20,23 @@ LETTERS = len(uuid4().hex)
 
 @dataclass(frozen=True)
 class Name:
-    """A transactional.id, and the lock that makes it this process's own for as long as it lives."""
+    """A name, and the lock that makes it this process's own for as long as it lives."""
 
     value: str
     lock: IO[bytes] | None
+
+    @property
+    def kept(self) -> bool:
+        """Whether a restart has it again."""
+        return self.lock is not None
 
 
 def take_name(folder: Path, group: str) -> Name:
     """Take the name kept in a state folder, or one for this time if another process has that.
 
     Two workers of one name would fence each other for ever. RocksDB's locks keep them apart only
-    where they want the same partition; and a folder that was copied is on another host.
+    where they want the same partition; and a folder that was copied is on another host. Where it
+    is not, the group lets in the one that came last, and the other ends (see `Member`).
     """
     folder.mkdir(parents=True, exist_ok=True)
     file = (folder / FILE).open("ab+", buffering=0)
