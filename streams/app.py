@@ -19,10 +19,10 @@ from streams.process import Options
 from streams.published import Published
 from streams.ready import Readiness
 from streams.settings import Settings
-from streams.state import due_of
 from streams.tables.counted import Counted
 from streams.tables.overlay import Overlay
 from streams.tables.partition import TABLES
+from streams.tables.progress import Progress
 from streams.tables.restore import delete_forgotten, open_restored
 from streams.tables.store import URL
 from streams.tables.table import Table, TableManager
@@ -173,9 +173,11 @@ async def _open(settings: Settings, folder: Path, number: int) -> Held:
         if cancelled.is_set():
             raise _Cancelled
 
-    def progress(_read: int, left: int) -> None:
+    progress = Progress(number)
+
+    def on_progress(read: int, left: int) -> None:
         go_on()
-        metrics.restore_remaining.labels(str(number)).set(left)
+        progress(read, left)
 
     opening = asyncio.get_running_loop().run_in_executor(
         None,
@@ -185,8 +187,7 @@ async def _open(settings: Settings, folder: Path, number: int) -> Held:
             settings.librdkafka,
             settings.prefix,
             {table: f"{table}-changelog" for table in TABLES},
-            due_of,
-            progress,
+            on_progress,
             TOMBSTONES_STAY,
             go_on,
         ),
@@ -199,7 +200,6 @@ async def _open(settings: Settings, folder: Path, number: int) -> Held:
         if opening.exception() is None:
             opening.result()[0].close()
         raise
-    metrics.restore_records.labels(str(number)).inc(restored.records)
     metrics.restore_seconds.observe(restored.seconds)
     metrics.held.start(number, restored.citizens, restored.tiers)
     log.info(

@@ -4,7 +4,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import lru_cache
 from operator import itemgetter
-from typing import Any
+from typing import Any, NamedTuple
 
 from streams.codec import decode_state, encode_state
 from streams.scoring.citizen import Account, AccountKey, Cause, Citizen, Grant, Share, Work
@@ -271,11 +271,27 @@ def write_erasure(erasure: Erasure) -> bytes:
     )
 
 
+class Standing(NamedTuple):
+    """What is kept account of for a row of the table `citizens`."""
+
+    due: int | None  # when it must be looked at (ms); 0: at once, None: never
+    citizens: int = 0  # 1, unless the row is the partition's own
+    tiers: tuple[tuple[str, str], ...] = ()  # of its latest scores: (scorecard, tier)
+
+
+def standing_of(key: bytes, value: bytes) -> Standing:
+    """Read what is kept account of for a row of the table `citizens`."""
+    if key.startswith(b"\x00"):
+        return Standing(0 if key.startswith(ERASURE) else None)
+    citizen = decode_state("citizen", value)
+    tiers = (
+        (account["scorecard"], account["tier"])
+        for account in citizen["accounts"]
+        if not account["shadow"] and account["tier"]
+    )
+    return Standing(citizen["due"], 1, tuple(tiers))
+
+
 def due_of(key: bytes, value: bytes) -> int | None:
     """Give when a row of the table `citizens` must be looked at (ms); 0: at once, None: never."""
-    if key.startswith(ERASURE):
-        return 0
-    if key.startswith(b"\x00"):
-        return None
-    due: int | None = decode_state("citizen", value)["due"]
-    return due
+    return standing_of(key, value).due

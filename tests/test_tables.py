@@ -14,12 +14,15 @@ import faust
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from structlog.testing import capture_logs
 
+from streams import metrics
 from streams.errors import BadUsage, PlainscoreError
 from streams.process import CitizensView, View
 from streams.tables.counted import Counted
 from streams.tables.overlay import Overlay
 from streams.tables.partition import FORM, Corrupt, PartitionStore, after_prefix, partition_folder
+from streams.tables.progress import EVERY, Progress
 from streams.tables.restore import delete_forgotten, usable
 from streams.tables.store import Store
 from streams.tables.table import Table, TableManager
@@ -329,6 +332,25 @@ def test_counts_move_and_are_read_back() -> None:
     counted.move(-1, {("everyday", "plain"): -1, ("prepaid", "good"): -1})
     assert counted == Counted(1, Counter({("everyday", "plain"): 1}))
     assert Counted.decode(counted.encode()) == counted
+
+
+# ---- how far a restore is
+
+
+def test_a_restore_tells_now_and_then_how_far_it_is_and_how_long_it_takes() -> None:
+    now = 100.0
+    progress = Progress(7, lambda: now)
+    with capture_logs() as told:
+        for read, left in ((0, 90_000), (10_000, 80_000), (30_000, 60_000)):
+            progress(read, left)
+            now += EVERY / 2
+        progress(60_000, 30_000)
+    (line,) = told
+    assert (line["event"], line["partition"]) == ("partition_restoring", 7)
+    assert (line["records"], line["records_left"]) == (30_000, 60_000)
+    assert (line["records_per_second"], line["seconds_left"]) == (6_000, 10)
+    assert metrics.restore_remaining.labels("7")._value.get() == 30_000
+    assert metrics.restore_records.labels("7")._value.get() == 60_000
 
 
 # ---- what Faust sees

@@ -15,8 +15,8 @@ from confluent_kafka.admin import AdminClient, NewTopic
 from streams.embedded import Broker
 from streams.errors import Unreachable
 from streams.scoring.citizen import Account, AccountKey, Citizen
-from streams.state import ERASURE, due_of, write_citizen
-from streams.tables.overlay import Overlay
+from streams.state import ERASURE, write_citizen
+from streams.tables.overlay import Overlay, due_key
 from streams.tables.partition import PartitionStore, partition_folder
 from streams.tables.restore import Restored, changelog_ends, open_restored, restore
 from streams.topics import DAY
@@ -70,7 +70,6 @@ class Changelogs:
             self.config,
             self.prefix,
             TOPICS,
-            due_of,
             on_progress,
             DAY,
             on_wait,
@@ -208,6 +207,28 @@ def test_a_restore_that_was_broken_off_goes_on_and_keeps_its_age(changelogs: Cha
     store.close()
 
 
+def test_index_and_counts_are_made_whole_wherever_a_restore_broke_off(
+    changelogs: Changelogs,
+) -> None:
+    """Once among the records, and once while the index was being made."""
+    changelogs.commit("citizens", {b"ada": citizen("ada", "plain", 3), b"bob": b"", b"eve": b""})
+    changelogs.commit("citizens", {b"bob": citizen("bob", "plain", 4)})
+    folder = partition_folder(changelogs.state_dir, PARTITION)
+    store = PartitionStore.open(folder)
+    now = time.time_ns() // 1_000_000
+    early = {due_key(3, b"ada"): b"", due_key(9, b"eve"): b""}
+    half: dict[bytes, bytes | None] = {b"ada": citizen("ada", "plain", 3), b"bob": b""}
+    store.write({"citizens": half}, early, {"citizens": 2, "ledger": 0}, None, now)
+    store.close()
+    changelogs.commit("citizens", {b"ada": citizen("ada", "good", 5), b"eve": None})
+    store, restored = changelogs.open()
+    assert (restored.records, restored.citizens) == (4, 2)
+    assert restored.tiers == Counter({("everyday", "good"): 1, ("everyday", "plain"): 1})
+    assert Overlay(store).citizens.due(100, 100) == [(4, b"bob"), (5, b"ada")]
+    assert store.counted() is not None
+    store.close()
+
+
 def test_a_broker_that_is_away_is_waited_for_until_nobody_wants_to(tmp_path: Path) -> None:
     class Stopped(Exception):
         pass
@@ -232,5 +253,5 @@ def test_a_broker_that_is_away_is_waited_for_until_nobody_wants_to(tmp_path: Pat
 def test_a_topic_that_is_not_there_is_a_sentence(changelogs: Changelogs, tmp_path: Path) -> None:
     store = PartitionStore.open(tmp_path / "p")
     with pytest.raises(Unreachable, match="the changelog cannot be read"):
-        restore(store, PARTITION, changelogs.config, "none.", TOPICS, due_of, lambda *_: None)
+        restore(store, PARTITION, changelogs.config, "none.", TOPICS, lambda *_: None)
     store.close()

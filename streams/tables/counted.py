@@ -5,7 +5,7 @@ from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from streams.codec import decode_state
+from streams.state import Standing
 
 
 @dataclass
@@ -23,20 +23,9 @@ class Counted:
             if not self.tiers[key]:
                 del self.tiers[key]
 
-    def count(self, key: bytes, value: bytes | None, times: int) -> None:
-        """Add a row of the table of citizens, or with times -1 take it off."""
-        if value is None or key.startswith(b"\x00"):  # the partition's own rows
-            return
-        self.move(
-            times,
-            Counter(
-                {
-                    (account["scorecard"], account["tier"]): times
-                    for account in decode_state("citizen", value)["accounts"]
-                    if not account["shadow"] and account["tier"]
-                }
-            ),
-        )
+    def count(self, standing: Standing, times: int) -> None:
+        """Add what a row of the table of citizens stands for, or with times -1 take it off."""
+        self.move(standing.citizens * times, dict.fromkeys(standing.tiers, times))
 
     def encode(self) -> bytes:
         """Write it for `PartitionStore.write`."""

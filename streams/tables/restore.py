@@ -2,8 +2,9 @@
 
 import time
 from collections import Counter
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import dataclass
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +21,7 @@ from confluent_kafka import (
 from streams.errors import PlainscoreError, Unreachable
 from streams.outage import AGAIN, ASK, passes
 from streams.process import HEARTBEAT
+from streams.state import standing_of
 from streams.tables.counted import Counted
 from streams.tables.overlay import due_key
 from streams.tables.partition import (
@@ -34,7 +36,6 @@ from streams.topics import DAY, full_name
 BATCH = 5_000  # records written at once
 NOT_OWNED_FOR = 7 * DAY  # then a folder is deleted
 
-DueOf = Callable[[bytes, bytes], int | None]
 OnProgress = Callable[[int, int], None]  # records read, records still to read
 OnWait = Callable[[], None]  # called while no broker answers
 
@@ -69,7 +70,6 @@ def open_restored(
     consumer_config: Mapping[str, Any],
     prefix: str,
     topics: Mapping[str, str],
-    due_of: DueOf,
     on_progress: OnProgress,
     delete_retention_ms: int,
     on_wait: OnWait = _wait_on,
@@ -89,9 +89,7 @@ def open_restored(
         PartitionStore.destroy(path)
         store = PartitionStore.open(path)
     try:
-        restored = restore(
-            store, partition, consumer_config, prefix, topics, due_of, on_progress, on_wait
-        )
+        restored = restore(store, partition, consumer_config, prefix, topics, on_progress, on_wait)
     except BaseException:
         store.close()
         raise
@@ -181,7 +179,6 @@ def restore(
     consumer_config: Mapping[str, Any],
     prefix: str,
     topics: Mapping[str, str],
-    due_of: DueOf,
     on_progress: OnProgress,
     on_wait: OnWait = _wait_on,
 ) -> Restored:
@@ -194,97 +191,132 @@ def restore(
     began = time.monotonic()
     asked_ms = time.time_ns() // 1_000_000
     ends = changelog_ends(partition, consumer_config, prefix, topics, on_wait)
-    writer = _Writer(store, due_of)
+    places = {full_name(topic, prefix): table for table, topic in topics.items()}
+    writer = _Writer(store, places)
     if store.last_write_ms() is None:
         # If this restore breaks off, the next one must know from when on tombstones were missed.
-        store.write({}, {}, writer.offsets, writer.counted.encode(), asked_ms)
+        writer.write(asked_ms)
     written_ms = store.last_write_ms()
-    left = {table: ends.high[table] - writer.offsets[table] for table in topics}
-    tables = {full_name(topic, prefix): table for table, topic in topics.items()}
-    records = 0
-    on_progress(records, sum(left.values()))
-    if any(number > 0 for number in left.values()):
+
+    def left() -> int:
+        return sum(max(0, end - writer.offsets[table]) for table, end in ends.high.items())
+
+    on_progress(0, left())
+    if left():
         consumer = Consumer(_settings(consumer_config, "read_committed"))
         try:
             consumer.assign(
                 [
                     TopicPartition(topic, partition, writer.offsets[table] or OFFSET_BEGINNING)
-                    for topic, table in tables.items()
+                    for topic, table in places.items()
                 ]
             )
-            while any(number > 0 for number in left.values()):
+            while left():
                 # consume waits for a whole batch as long as it may, also at the end of the log
-                for message in consumer.consume(BATCH, timeout=0.05):
-                    table = tables.get(message.topic() or "")
-                    if table is None:  # an error of the connection, which librdkafka goes on with
-                        continue
-                    records += writer.take(table, message)
-                    left[table] = ends.high[table] - writer.offsets[table]
+                writer.take(consumer.consume(BATCH, timeout=0.05))
                 writer.write(written_ms)
-                on_progress(records, sum(max(0, number) for number in left.values()))
+                on_progress(writer.records, left())
         finally:
             consumer.close()
-    writer.write(asked_ms)
+    counted = writer.finish(written_ms, asked_ms)
     return Restored(
-        records, time.monotonic() - began, writer.counted.citizens, Counter(writer.counted.tiers)
+        writer.records, time.monotonic() - began, counted.citizens, Counter(counted.tiers)
     )
 
 
 class _Writer:
-    """Gathers changelog records and writes them to the store, a batch at a time."""
+    """Gathers changelog records and writes them to the store, a batch at a time.
 
-    def __init__(self, store: PartitionStore, due_of: DueOf) -> None:
+    Whoever reads a tail keeps the index of due times and the counts in step with it. From the start
+    on most rows are soon replaced by others: there both are made once, of the rows that are left.
+    A folder without counts is one in which that is still to be done.
+    """
+
+    def __init__(self, store: PartitionStore, places: Mapping[str, str]) -> None:
         self.store = store
-        self.due_of = due_of
+        self.places = places  # tables, by what Kafka calls their changelogs
+        self.records = 0
         self.offsets = dict.fromkeys(TABLES, 0) | store.offsets()
-        self.rows: dict[str, dict[bytes, bytes | None]] = {table: {} for table in TABLES}
+        self.rows: dict[str, dict[Any, bytes | None]] = {table: {} for table in TABLES}
         counted = store.counted()
-        self.counted = Counted() if counted is None else Counted.decode(counted)
-        if counted is None:
-            for key, value in store.rows("citizens"):
-                self.counted.count(key, value, 1)
+        self.counted = None if counted is None else Counted.decode(counted)
 
-    def take(self, table: str, message: Message) -> int:
-        """Take a record, or the news of the end; give how many records that was."""
-        error, offset = message.error(), message.offset()
-        if error is None and offset is not None:
-            self.offsets[table] = offset + 1
-            key = message.key()
-            if key is not None and key != HEARTBEAT:
-                self.rows[table][key] = message.value()
-            return 1
-        if error is None:
-            return 0
-        if error.code() == KafkaError._PARTITION_EOF and offset is not None:
-            self.offsets[table] = offset  # past aborted records and the marks of ends
-        elif not passes(error):
-            raise _unreachable(error, f"{message.topic()}, partition {message.partition()}")
-        return 0
+    def take(self, messages: list[Message]) -> None:
+        """Take records, and the news of ends."""
+        for message in messages:
+            table = self.places.get(message.topic() or "")
+            if table is None:  # an error of the connection, which librdkafka goes on with
+                continue
+            error, offset = message.error(), message.offset()
+            if error is None:
+                self.rows[table][message.key()] = message.value()
+                self.offsets[table] = offset + 1  # type: ignore[operator]
+                self.records += 1
+            elif error.code() == KafkaError._PARTITION_EOF and offset is not None:
+                self.offsets[table] = offset  # past aborted records and the marks of ends
+            elif not passes(error):
+                raise _unreachable(error, f"{message.topic()}, partition {message.partition()}")
+        for rows in self.rows.values():
+            rows.pop(HEARTBEAT, None)
+            rows.pop(None, None)
 
     def write(self, written_ms: int | None) -> None:
         """Write what was gathered."""
-        citizens = self.rows["citizens"]
-        keys = list(citizens)
         due: dict[bytes, bytes | None] = {}
-        for key, old in zip(keys, self.store.get_many("citizens", keys), strict=True):
-            self.change(due, key, old, citizens[key])
-        self.store.write(self.rows, due, self.offsets, self.counted.encode(), written_ms)
+        if self.counted is not None:
+            citizens = self.rows["citizens"]
+            keys = list(citizens)
+            for key, old in zip(keys, self.store.get_many("citizens", keys), strict=True):
+                if old != citizens[key]:
+                    _account(self.counted, due, key, old, -1)
+                    _account(self.counted, due, key, citizens[key], 1)
+        counted = None if self.counted is None else self.counted.encode()
+        self.store.write(self.rows, due, self.offsets, counted, written_ms)
         self.rows = {table: {} for table in TABLES}
 
-    def change(
-        self, due: dict[bytes, bytes | None], key: bytes, old: bytes | None, new: bytes | None
+    def finish(self, written_ms: int | None, asked_ms: int) -> Counted:
+        """Write that the folder has reached the changelogs' ends; gives the counts."""
+        if self.counted is None:
+            self.counted = self._take_stock(written_ms)
+        self.write(asked_ms)
+        return self.counted
+
+    def _take_stock(self, written_ms: int | None) -> Counted:
+        """Make the index and the counts of all rows that are there."""
+        counted = Counted()
+        left = ((key, None) for key, _ in self.store.rows("due"))  # by one that broke off just here
+        self._write_due(left, written_ms)
+        self._write_due(self._marks(counted), written_ms)
+        return counted
+
+    def _marks(self, counted: Counted) -> Iterator[tuple[bytes, bytes | None]]:
+        """Count all citizens, and give what belongs into the index."""
+        for key, value in self.store.rows("citizens"):
+            due: dict[bytes, bytes | None] = {}
+            _account(counted, due, key, value, 1)
+            yield from due.items()
+
+    def _write_due(
+        self, marks: Iterator[tuple[bytes, bytes | None]], written_ms: int | None
     ) -> None:
-        """Keep the index and the counts in step with one row of the table of citizens."""
-        if old == new:
-            return
-        self.counted.count(key, old, -1)
-        self.counted.count(key, new, 1)
-        before = None if old is None else self.due_of(key, old)
-        after = None if new is None else self.due_of(key, new)
-        if before is not None:
-            due[due_key(before, key)] = None
-        if after is not None:
-            due[due_key(after, key)] = b""
+        while piece := dict(islice(marks, BATCH)):
+            self.store.write({}, piece, self.offsets, None, written_ms)
+
+
+def _account(
+    counted: Counted,
+    due: dict[bytes, bytes | None],
+    key: bytes,
+    value: bytes | None,
+    times: int,
+) -> None:
+    """Take a row of the table of citizens into the counts and the index, or out of them (-1)."""
+    if value is None:
+        return
+    standing = standing_of(key, value)
+    counted.count(standing, times)
+    if standing.due is not None:
+        due[due_key(standing.due, key)] = b"" if times > 0 else None
 
 
 def delete_forgotten(state_dir: Path, owned: Collection[int], now_ms: int) -> list[Path]:
