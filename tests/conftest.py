@@ -12,6 +12,8 @@ from streams.embedded import Broker
 # Set where every part is installed on purpose: a part that is missing then fails its tests.
 STRICT = os.environ.get("NOTHING_MISSING") == "1"
 
+LONGEST = ("test_wheel.py", "test_schedules.py")
+
 
 @pytest.fixture(scope="session")
 def broker() -> Iterator[Broker]:
@@ -27,8 +29,8 @@ def prefix() -> str:
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Put the wheel first: where files run side by side, what takes longest must not be last."""
-    items.sort(key=lambda item: item.path.name != "test_wheel.py")
+    """Put first what takes longest: where files run side by side, it must not be last."""
+    items.sort(key=lambda item: item.path.name not in LONGEST)
 
 
 @pytest.hookimpl(wrapper=True)

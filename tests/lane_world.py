@@ -13,7 +13,8 @@ import sys
 import time
 import urllib.request
 from collections import Counter, defaultdict
-from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from random import Random
@@ -28,7 +29,7 @@ from prometheus_client.parser import text_string_to_metric_families
 
 from streams import scorecards
 from streams.client import Publisher, admin
-from streams.codec import decode, encode, unpack
+from streams.codec import Undecodable, decode, encode, unpack
 from streams.kinds import kinds
 from streams.process import HEARTBEAT
 from streams.record import Record, record_of
@@ -59,7 +60,7 @@ class Worker:
         folder.mkdir(parents=True, exist_ok=True)
         self.folder = folder
         self.state = folder / "state"
-        self._log = folder / f"worker-{uuid4().hex[:6]}.log"
+        self.log = folder / f"worker-{uuid4().hex[:6]}.log"
         ours = {
             "STATE_DIR": str(self.state),
             "METRICS_PORT": "0",
@@ -69,20 +70,26 @@ class Worker:
             **settings,
         }
         kept = {k: v for k, v in os.environ.items() if not k.startswith("PLAINSCORE_")}
-        with self._log.open("wb") as log:
-            self.process = subprocess.Popen(
+        self.process: Any = self.launched(
+            kept | {"PLAINSCORE_" + name: value for name, value in ours.items()}
+        )
+
+    def launched(self, environment: Mapping[str, str]) -> Any:
+        """Start its process; gives what can be asked and told what a Popen can."""
+        with self.log.open("wb") as log:
+            return subprocess.Popen(
                 [sys.executable, "-m", "streams", "worker"],
                 cwd=ROOT,
-                env=kept | {"PLAINSCORE_" + name: value for name, value in ours.items()},
+                env=environment,
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=log,
-                preexec_fn=_die_with_us,  # noqa: PLW1509
+                preexec_fn=die_with_us,  # noqa: PLW1509
             )
 
     def said(self) -> str:
         """Everything that it has logged."""
-        return self._log.read_text(errors="replace")
+        return self.log.read_text(errors="replace")
 
     def events(self, name: str) -> list[dict[str, Any]]:
         """The lines of its log with this name."""
@@ -128,7 +135,8 @@ class Worker:
         )
 
 
-def _die_with_us() -> None:
+def die_with_us() -> None:
+    """Have the system kill this process once its parent has ended."""
     if sys.platform == "linux":
         ctypes.CDLL(None).prctl(1, signal.SIGKILL)  # PR_SET_PDEATHSIG
 
@@ -154,17 +162,25 @@ class World:
         folder: Path,
         names: Iterable[str] = (),
         group: str = GROUP,
+        starting: type[Worker] = Worker,
     ) -> None:
         self.brokers = brokers
         self.prefix = prefix
         self.group = group
+        self._starting = starting
         self.folder = folder
         self.workers: list[Worker] = []
         self.pages = [scorecards.example(name) for name in names or ("everyday", "rider")]
         self.cards = {card.id: card for card in map(scorecards.read, self.pages)}
 
     def __enter__(self) -> Self:
-        admin.apply(self.brokers, prefix=self.prefix, partitions=PARTITIONS, audiences=AUDIENCES)
+        admin.apply(
+            self.brokers,
+            prefix=self.prefix,
+            partitions=PARTITIONS,
+            replication=min(3, len(self.brokers.split(","))),
+            audiences=AUDIENCES,
+        )
         with Publisher(self.brokers, prefix=self.prefix) as publisher:
             for page in self.pages:
                 publisher.publish_scorecard(page)
@@ -191,7 +207,7 @@ class World:
         self._offsets.close()
         if error is not None:
             for worker in self.workers:
-                sys.stderr.write(f"---- {worker._log}\n{worker.said()[-6000:]}\n")
+                sys.stderr.write(f"---- {worker.log}\n{worker.said()[-6000:]}\n")
 
     def worker(self, name: str = "a", **settings: str) -> Worker:
         """Start a worker; those of one name have one folder for their state."""
@@ -202,7 +218,7 @@ class World:
             "AUDIENCES": ",".join(AUDIENCES),
             **settings,
         }
-        self.workers.append(Worker(self.folder / name, given))
+        self.workers.append(self._starting(self.folder / name, given))
         return self.workers[-1]
 
     def send(self, records: Iterable["Sent"]) -> None:
@@ -527,7 +543,10 @@ def expected(
     cards: Mapping[str, Any],
     only: Collection[str] | None = None,
 ) -> dict[Key, Standing]:
-    """Recount everybody who consents in the end (or only these), from the input that was seen."""
+    """Recount everybody who consents in the end (or only these), from the input that was seen.
+
+    What nobody can read counts for nothing.
+    """
     grants = {}
     at_home = [each for each in seen["consents"] if each.partition == _home(each)]
     for record in last_of_each_key(at_home).values():
@@ -536,8 +555,8 @@ def expected(
             if only is None or values["citizen_id"] in only:
                 grants[values["citizen_id"]] = read_grants(values["grants"])
     ticked: Counter[int] = Counter()
-    for record in seen["ticks"]:
-        time = decode("ticks", record.value)["occurred_at"]
+    for record, values in readable(seen["ticks"]):
+        time = values["occurred_at"]
         ticked[record.partition] = max(ticked[record.partition], time)
     as_of = {
         name: max(ticked[partition_of(name, PARTITIONS)], min(g.covers_from for g in given))
@@ -545,13 +564,10 @@ def expected(
     }
     parts: dict[str, list[tuple[EventRef, Entry]]] = defaultdict(list)
     for topic in (*KINDS, "disputes", "corrections"):
-        for record in seen[topic]:
-            if record.key is None or record.key.decode() not in grants:
-                continue
-            values = decode(topic, record.value)
+        for _, values in readable(each for each in seen[topic] if _whose(each) in grants):
             name = values["citizen_id"]
             about = values.get("about") or {**values, "kind": topic}
-            if not covers(grants.get(name, ()), about["kind"], about["occurred_at"]):
+            if not covers(grants[name], about["kind"], about["occurred_at"]):
                 continue
             event = EventRef(about["kind"], about["source"], about["event_id"])
             parts[name].append((event, _part(topic, values)))
@@ -566,6 +582,17 @@ def expected(
                 told.score, told.tier, told.perks, tuple(told.contributions.items())
             )
     return found
+
+
+def readable(records: Iterable[Record]) -> Iterator[tuple[Record, dict[str, Any]]]:
+    """Give records with what they say, but for those whose bytes say nothing."""
+    for record in records:
+        with suppress(Undecodable):
+            yield record, decode(record.topic, record.value)
+
+
+def _whose(record: Record) -> str | None:
+    return None if record.key is None else record.key.decode(errors="replace")
 
 
 def _home(record: Record) -> int:

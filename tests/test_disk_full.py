@@ -1,6 +1,5 @@
 """A worker whose disk is full says so, loses nothing, and goes on when there is room."""
 
-import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 from random import Random
@@ -11,34 +10,10 @@ from streams.embedded import Broker
 from streams.scoring.ledger import DAY
 from streams.tables.partition import TABLES, PartitionStore, partition_folder
 from streams.topics import KINDS, partition_of
+from tests.disk import Disk, NoDisk, mounted
 from tests.lane_world import GROUP, PARTITIONS, History, Sent, Worker, World, check, wait_for
 
 pytestmark = pytest.mark.kafka
-
-SMALL = "size=12m"
-ROOMY = "size=512m"
-BALLAST = "ballast"
-
-
-class Disk:
-    """A disk of its own, in memory, that can be filled and can grow."""
-
-    def __init__(self, folder: Path) -> None:
-        self.folder = folder
-
-    def fill(self) -> None:
-        """Leave no byte free."""
-        with (self.folder / BALLAST).open("wb", buffering=0) as ballast:
-            try:
-                while True:
-                    ballast.write(bytes(4096))
-            except OSError:
-                return
-
-    def make_room(self) -> None:
-        """Let it be as large as anybody needs."""
-        (self.folder / BALLAST).unlink(missing_ok=True)
-        subprocess.run(["mount", "-o", f"remount,{ROOMY}", self.folder], check=True)
 
 
 @pytest.fixture
@@ -53,21 +28,13 @@ def disk(world: World) -> Iterator[Disk]:
 
     Where this must not be skipped, NOTHING_MISSING makes a skip a failure.
     """
-    folder = world.folder / "a" / "state"
-    folder.mkdir(parents=True)
-    mounting = ["mount", "-t", "tmpfs", "-o", SMALL, "none", folder]
     try:
-        mounted = subprocess.run(mounting, capture_output=True, text=True, check=False)
-    except FileNotFoundError:
-        pytest.skip("there is no mount here")
-    if mounted.returncode:
-        pytest.skip(f"a small disk cannot be mounted: {mounted.stderr.strip()}")
-    try:
-        yield Disk(folder)
-    finally:
-        for worker in world.workers:
-            worker.kill()
-        subprocess.run(["umount", folder], check=True)
+        with mounted(world.folder / "a" / "state") as disk:
+            yield disk
+            for worker in world.workers:
+                worker.kill()
+    except NoDisk as why:
+        pytest.skip(str(why))
 
 
 def large(history: History, events: int) -> list[Sent]:
