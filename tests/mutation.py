@@ -434,18 +434,23 @@ def check(breaks: Sequence[Break]) -> None:
             sys.exit(f"{each.name}: its text stands {found} times in streams/{each.file}, not once")
 
 
+def copy_tree(folder: Path) -> None:
+    """Copy what the tests need into a folder, to be broken there."""
+    for name in ("streams", "schemas", "tests", "pyproject.toml"):
+        source, copy = ROOT / name, folder / name
+        if source.is_dir():
+            shutil.copytree(source, copy, ignore=shutil.ignore_patterns("__pycache__"))
+        else:
+            shutil.copy(source, copy)
+
+
 def attempt(tried: Break | None) -> tuple[str | None, str | None]:
     """Run the tests on a copy with one break.
 
     Gives the first property that fails, and the first of the other tests; None where all pass.
     """
     with tempfile.TemporaryDirectory() as folder:
-        for name in ("streams", "schemas", "tests", "pyproject.toml"):
-            source, copy = ROOT / name, Path(folder, name)
-            if source.is_dir():
-                shutil.copytree(source, copy, ignore=shutil.ignore_patterns("__pycache__"))
-            else:
-                shutil.copy(source, copy)
+        copy_tree(Path(folder))
         if tried is not None:
             file = Path(folder, "streams", tried.file)
             file.write_text(file.read_text().replace(tried.text, tried.instead))
