@@ -15,13 +15,14 @@ from yarl import URL as Address
 
 from streams import metrics
 from streams.agents import score_events
+from streams.memory import Memory, split
 from streams.process import Options
 from streams.published import Published
 from streams.ready import Readiness
 from streams.settings import Settings
 from streams.tables.counted import Counted
 from streams.tables.overlay import Overlay
-from streams.tables.partition import TABLES
+from streams.tables.partition import TABLES, bound
 from streams.tables.progress import Progress
 from streams.tables.restore import delete_forgotten, open_restored
 from streams.tables.store import URL
@@ -50,6 +51,7 @@ class Worker:
     readiness: Readiness
     folder: Path  # of the group's state
     name: Name
+    memory: Memory
 
 
 def make_app(
@@ -58,7 +60,9 @@ def make_app(
     """Make a worker's app; partitions: what all topics have, see `transport.check`."""
     folder = settings.state_dir / (settings.prefix + settings.group)
     name = take_name(folder, settings.group)
-    worker = Worker(settings, partitions, readiness, folder, name)
+    memory = split(settings.memory_mib, partitions)
+    bound(memory)
+    worker = Worker(settings, partitions, readiness, folder, name, memory)
     faust_folder = settings.state_dir / "faust"
     faust_folder.mkdir(parents=True, exist_ok=True)
     app = faust.App(
@@ -78,9 +82,9 @@ def make_app(
         datadir=str(faust_folder),
     )
     plan = Plan(
-        consumer_config(settings, name),
+        consumer_config(settings, name, memory),
         settings.librdkafka,
-        producer_config(settings, name),
+        producer_config(settings, name, memory),
         settings.prefix,
         partitions,
         settings.commit_ms / 1000,
@@ -99,7 +103,7 @@ def make_app(
     return app
 
 
-def consumer_config(settings: Settings, name: Name) -> dict[str, Any]:
+def consumer_config(settings: Settings, name: Name, memory: Memory) -> dict[str, Any]:
     """Give librdkafka's settings of the group's member."""
     config = {
         **settings.librdkafka,
@@ -116,7 +120,7 @@ def consumer_config(settings: Settings, name: Name) -> dict[str, Any]:
         "fetch.wait.max.ms": 50,
         "fetch.queue.backoff.ms": 10,  # the default of 1,000 starves a consumer that keeps up
         "queued.min.messages": 20_000,
-        "queued.max.messages.kbytes": 32_768,
+        **memory.fetching,
     }
     if name.kept:
         # Who comes back under it in time has its partitions still; it never says that it leaves.
@@ -124,7 +128,7 @@ def consumer_config(settings: Settings, name: Name) -> dict[str, Any]:
     return config
 
 
-def producer_config(settings: Settings, name: Name) -> dict[str, Any]:
+def producer_config(settings: Settings, name: Name, memory: Memory) -> dict[str, Any]:
     """Give librdkafka's settings of the lane's producer."""
     return {
         **settings.librdkafka,
@@ -136,7 +140,7 @@ def producer_config(settings: Settings, name: Name) -> dict[str, Any]:
         "batch.num.messages": 10_000,
         "batch.size": 1_000_000,
         "queue.buffering.max.messages": 500_000,
-        "queue.buffering.max.kbytes": 262_144,
+        **memory.producing,
         "message.max.bytes": LARGEST,
     }
 
@@ -150,7 +154,7 @@ async def _restore(worker: Worker, partitions: list[int]) -> list[Held]:
     held: list[Held] = []
     try:
         for number in partitions:
-            held.append(await _open(worker.settings, worker.folder, number))
+            held.append(await _open(worker, number))
         run = asyncio.get_running_loop().run_in_executor
         now = time.time_ns() // 1_000_000
         # To the end: what is deleted must not be what the next restore opens.
@@ -166,7 +170,7 @@ class _Cancelled(Exception):
     """Nobody waits for this restore any more."""
 
 
-async def _open(settings: Settings, folder: Path, number: int) -> Held:
+async def _open(worker: Worker, number: int) -> Held:
     cancelled = threading.Event()
 
     def go_on() -> None:
@@ -182,10 +186,10 @@ async def _open(settings: Settings, folder: Path, number: int) -> Held:
     opening = asyncio.get_running_loop().run_in_executor(
         None,
         lambda: open_restored(
-            folder,
+            worker.folder,
             number,
-            settings.librdkafka,
-            settings.prefix,
+            {**worker.settings.librdkafka, **worker.memory.fetching},
+            worker.settings.prefix,
             {table: f"{table}-changelog" for table in TABLES},
             on_progress,
             TOMBSTONES_STAY,

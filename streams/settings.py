@@ -39,6 +39,9 @@ class Settings(BaseSettings):
     group: str = Field("plainscore", min_length=1)
     state_dir: Path = Path("~/.local/state/plainscore")
     commit_ms: int = Field(100, ge=1, le=60_000)  # how long one transaction gathers
+    memory_mib: int = Field(
+        512, ge=64, le=1_048_576
+    )  # on top of Python's own: see streams/memory.py
     audiences: Annotated[tuple[str, ...], NoDecode] = ()  # names with commas between them
     # For how long others leave a worker's partitions to it when it is away. By default Kafka takes
     # no less than 6, and librdkafka no more than the 300 that a batch may last.

@@ -11,6 +11,7 @@ import pytest
 from confluent_kafka import KafkaError, KafkaException
 
 from streams.app import consumer_config
+from streams.memory import split
 from streams.settings import Settings
 from streams.transport.batch import MOST_RECORDS, Batch
 from streams.transport.consumer import Consumer
@@ -247,7 +248,8 @@ def test_two_workers_on_one_folder_have_two_names(tmp_path: Path) -> None:
     assert second.lock is None
     assert first.value != second.value
     in_group = [
-        consumer_config(Settings(), each).get("group.instance.id") for each in (first, second)
+        consumer_config(Settings(), each, split(64, 1)).get("group.instance.id")
+        for each in (first, second)
     ]
     assert in_group == [first.value, None]  # nobody comes back under the other's
 

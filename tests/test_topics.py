@@ -7,6 +7,7 @@ from hypothesis import strategies as st
 from streams import topics
 from streams.app import producer_config
 from streams.errors import BadUsage
+from streams.memory import split
 from streams.schemas import names
 from streams.settings import Settings
 from streams.topics import DAY, INPUTS, KINDS, TOPICS, audience_topic, murmur2, partition_of
@@ -90,7 +91,7 @@ def test_a_dead_letter_has_room_for_the_largest_record_and_its_headers():
 
 @pytest.mark.parametrize("name", ["citizens-changelog", "ledger-changelog"])
 def test_a_changelog_has_room_for_whatever_the_lane_can_send(name):
-    settings = producer_config(Settings(), Name("a-name", None))
+    settings = producer_config(Settings(), Name("a-name", None), split(64, 1))
     assert TOPICS[name].config["max.message.bytes"] == str(settings["message.max.bytes"])
 
 

@@ -21,10 +21,12 @@ from rocksdict import (
     Rdict,
     ReadOptions,
     WriteBatch,
+    WriteBufferManager,
     WriteOptions,
 )
 
 from streams.errors import BadData, BadUsage, PlainscoreError, disk_full
+from streams.memory import Memory
 
 _log = structlog.get_logger(__name__)
 
@@ -35,7 +37,8 @@ FAMILIES = (*TABLES, "due", "meta")
 Changes = Mapping[bytes, bytes | None]  # None: the key is taken out
 
 _CACHE = Cache(128 * 1024 * 1024)  # blocks of all partitions together
-_MEMTABLE = 32 * 1024 * 1024
+_UNWRITTEN = WriteBufferManager(128 * 1024 * 1024, False)  # memtables of all partitions together
+_MEMTABLE = [16 * 1024 * 1024]  # the size of one that is opened from now on
 _NO_LOG: Any = WriteOptions()
 _NO_LOG.disable_wal = True  # a property, whatever its stub says
 
@@ -212,6 +215,13 @@ class PartitionStore:
             raise _failure(path, error) from error
 
 
+def bound(memory: Memory) -> None:
+    """Bound what the stores of this process take together, before the first is opened."""
+    _CACHE.set_capacity(memory.blocks)
+    _UNWRITTEN.set_buffer_size(memory.memtables)
+    _MEMTABLE[0] = memory.memtable
+
+
 def partition_folder(state_dir: Path, partition: int) -> Path:
     """Name the folder of a partition."""
     return state_dir / f"partition-{partition}"
@@ -234,7 +244,8 @@ def _options() -> Any:
     options.set_block_based_table_factory(blocks)
     options.set_compression_type(DBCompressionType.lz4())
     options.set_bottommost_compression_type(DBCompressionType.zstd())
-    options.set_write_buffer_size(_MEMTABLE)
+    options.set_write_buffer_manager(_UNWRITTEN)
+    options.set_write_buffer_size(_MEMTABLE[0])
     # Most keys of a batch are new ones: a filter answers that five times as fast.
     options.set_memtable_prefix_bloom_ratio(0.1)
     options.set_memtable_whole_key_filtering(True)
