@@ -1,28 +1,34 @@
 """What must hold of the topics before a worker joins the group."""
 
+import time
 from collections.abc import Mapping
 from typing import Any
 
+import structlog
 from confluent_kafka import KafkaException
 from confluent_kafka.admin import AdminClient
 
 from streams.errors import BadUsage, Unreachable
+from streams.outage import ASK
 from streams.topics import TOPICS, audience_topic, full_name
 
+log = structlog.get_logger(__name__)
 
-def check_topics(config: Mapping[str, Any], prefix: str, audiences: tuple[str, ...]) -> int:
+PATIENCE = 60.0  # seconds for the brokers to start, where they are started together with a worker
+
+
+def check_topics(
+    config: Mapping[str, Any],
+    prefix: str,
+    audiences: tuple[str, ...],
+    patience: float = PATIENCE,
+) -> int:
     """Give the partition count that all partitioned topics share; refuse if they do not.
 
     Partition p of every topic must belong to one worker, or a citizen's records would not meet.
+    Brokers that do not answer yet are waited for, with patience in seconds.
     """
-    try:
-        known = AdminClient({**config, "log_level": 0}).list_topics(timeout=10).topics
-    except KafkaException as error:
-        raise Unreachable(
-            f"no broker answers: {error.args[0].str()}",
-            where=str(config["bootstrap.servers"]),
-            next_step="Start one (plainscore broker), or set PLAINSCORE_BROKERS.",
-        ) from error
+    known = _known_topics(config, patience)
     topics = [*TOPICS.values(), *map(audience_topic, audiences)]
     wanted = {full_name(each.name, prefix): each.partitioned for each in topics}
     missing = [name for name in wanted if name not in known]
@@ -43,3 +49,19 @@ def check_topics(config: Mapping[str, Any], prefix: str, audiences: tuple[str, .
             next_step="All must have one number, fixed for life: make new topics under a prefix.",
         )
     return next(iter(counts.values()))
+
+
+def _known_topics(config: Mapping[str, Any], patience: float) -> Mapping[str, Any]:
+    admin = AdminClient({**config, "log_level": 0})
+    until = time.monotonic() + patience
+    while True:
+        try:
+            return admin.list_topics(timeout=ASK).topics
+        except KafkaException as error:
+            if time.monotonic() > until:
+                raise Unreachable(
+                    f"no broker answers: {error.args[0].str()}",
+                    where=str(config["bootstrap.servers"]),
+                    next_step="Start one (plainscore broker), or set PLAINSCORE_BROKERS.",
+                ) from error
+            log.info("broker_awaited", brokers=config["bootstrap.servers"])
