@@ -124,6 +124,12 @@ class Broker:
         """Whether a node stopped that nobody asked to."""
         return any(guard.poll() is not None for guard in self._guards.values())
 
+    def processes(self) -> list[int]:
+        """Give the ids of the processes that Kafka runs in, for who measures them; Linux alone."""
+        guards = (guard.pid for guard in self._guards.values())
+        children = (Path(f"/proc/{pid}/task/{pid}/children").read_text() for pid in guards)
+        return [int(child) for each in children for child in each.split()]
+
     # ---- one node
 
     def _place(self, node: int) -> Path:
