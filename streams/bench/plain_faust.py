@@ -1,7 +1,8 @@
 """Plain Faust: its own driver, an agent and two Tables, one event at a time; the core scores.
 
-Run as `python -m streams.bench.plain_faust BROKERS PREFIX FOLDER CONSENTS EVENTS`. It says `ready`
-after so many consents and `done` after so many events, and ends at SIGTERM.
+Run as `python -m streams.bench.plain_faust BROKERS PREFIX FOLDER CONSENTS EVENTS KIND...`. It says
+`recovered` when its Tables are, `ready` after so many consents and `done` after so many events, and
+ends at SIGTERM.
 """
 
 import asyncio
@@ -15,8 +16,9 @@ import faust
 from mode import CrashingSupervisor
 
 from streams.bench.load import PARTITIONS
+from streams.bench.stage import group_of
 from streams.codec import decode, pack
-from streams.kinds import kinds
+from streams.kinds import kinds as all_kinds
 from streams.process import encode_change
 from streams.published import Published
 from streams.scorecards import example, read
@@ -32,16 +34,17 @@ from streams.state import (
     write_entry,
     write_fact,
 )
-from streams.topics import full_name
+from streams.topics import bare_name, full_name
 
-KIND = "purchases"
 STORE = "memory://"  # rocksdb:// on rocksdict was a tenth to a fifth slower
 
 
-def make_app(brokers: str, prefix: str, folder: Path, consents: int, events: int) -> faust.App:
+def make_app(
+    brokers: str, prefix: str, folder: Path, consents: int, events: int, kinds: tuple[str, ...]
+) -> faust.App:
     """Make the app, with the settings that make it fastest without a promise given up."""
     app = faust.App(
-        prefix + "faust",
+        group_of(prefix),
         broker=f"kafka://{brokers}",
         store=STORE,
         datadir=str(folder),
@@ -58,7 +61,7 @@ def make_app(brokers: str, prefix: str, folder: Path, consents: int, events: int
     raw: dict[str, Any] = {"key_type": bytes, "value_type": bytes}  # a Table's are raw then
     plain = {**raw, "key_serializer": "raw", "value_serializer": "raw"}
     consented = app.topic(full_name("consents", prefix), **plain)
-    bought = app.topic(full_name(KIND, prefix), **plain)
+    happened = app.topic(*(full_name(kind, prefix) for kind in kinds), **plain)
     changes = app.topic(full_name("score-changes", prefix), **plain)
     citizens = app.Table("citizens", partitions=PARTITIONS, **raw)
     ledger = app.Table("ledger", partitions=PARTITIONS, **raw)
@@ -69,6 +72,10 @@ def make_app(brokers: str, prefix: str, folder: Path, consents: int, events: int
     @app.on_partitions_revoked.connect
     async def forget(*_: Any, **__: Any) -> None:
         known.clear()
+
+    @app.task  # type: ignore[untyped-decorator]
+    async def recovered() -> None:
+        await _say(app, "recovered")
 
     @app.agent(consented)
     async def begin(stream: Any) -> None:
@@ -82,11 +89,12 @@ def make_app(brokers: str, prefix: str, folder: Path, consents: int, events: int
             if seen == consents:
                 await _say(app, "ready")
 
-    @app.agent(bought)
+    @app.agent(happened)
     async def score(stream: Any) -> None:
         seen = 0
-        async for value in stream:
-            values = decode(KIND, value)
+        async for event in stream.events():
+            kind = bare_name(event.message.topic, prefix)
+            values = decode(kind, event.value)
             name = values["citizen_id"]
             key = name.encode()
             citizen = known.get(name)
@@ -94,7 +102,7 @@ def make_app(brokers: str, prefix: str, folder: Path, consents: int, events: int
                 citizen = known[name] = read_citizen(name, row)
                 read_again(citizen, published)
             if citizen is not None:
-                for change in _score(citizen, values, ledger, published):
+                for change in _score(citizen, kind, values, ledger, published):
                     await changes.send(key=key, value=encode_change(citizen, change))
                 citizens[key] = write_citizen(citizen)
             # Let Faust send what the Tables changed; else it stops the stream for it, for longer.
@@ -116,25 +124,25 @@ def _consent(value: bytes, sent: float, published: Published) -> tuple[Citizen, 
 
 
 def _score(
-    citizen: Citizen, values: dict[str, Any], ledger: Any, published: Published
+    citizen: Citizen, kind: str, values: dict[str, Any], ledger: Any, published: Published
 ) -> list[Change]:
-    """Merge a purchase into its entry in the Table, and give what that changes."""
+    """Merge an event into its entry in the Table, and give what that changes."""
     occurred_at = values["occurred_at"]
-    if not covers(citizen.grants, KIND, occurred_at):
+    if not covers(citizen.grants, kind, occurred_at):
         return []
-    content = content_of(kinds()[KIND], values)
+    content = content_of(all_kinds()[kind], values)
     text = canonical(content)
-    key = pack(citizen.id, citizen.since, KIND, values["source"], values["event_id"])
+    key = pack(citizen.id, citizen.since, kind, values["source"], values["event_id"])
     stored = ledger.get(key)
-    cause = Cause(KIND, values["event_id"])
+    cause = Cause(kind, values["event_id"])
     effects = pass_time(citizen, occurred_at)
     if stored is None:
         moves = [(+1, occurred_at, content)]
-        effects += apply_moves(citizen, key, KIND, occurred_at, moves, cause, published)
+        effects += apply_moves(citizen, key, kind, occurred_at, moves, cause, published)
         ledger[key] = write_fact(occurred_at, text)
     elif (after := merge(before := read_entry(stored), Entry(Fact(occurred_at, text)))) != before:
         moves = moves_of(before, after)
-        effects += apply_moves(citizen, key, KIND, earliest(after), moves, cause, published)
+        effects += apply_moves(citizen, key, kind, earliest(after), moves, cause, published)
         ledger[key] = write_entry(after)
     else:
         effects += settle(citizen, cause, published)
@@ -148,11 +156,13 @@ async def _say(app: faust.App, word: str) -> None:
     sys.stdout.flush()
 
 
-async def run(brokers: str, prefix: str, folder: str, consents: str, events: str) -> None:
+async def run(
+    brokers: str, prefix: str, folder: str, consents: str, events: str, *kinds: str
+) -> None:
     """Run the app until SIGTERM or until it crashes."""
     stop = asyncio.Event()
     asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, stop.set)
-    app = make_app(brokers, prefix, Path(folder), int(consents), int(events))
+    app = make_app(brokers, prefix, Path(folder), int(consents), int(events), kinds)
     logging.basicConfig(level=logging.WARNING)
     app.finalize()
     await app.start()

@@ -1,6 +1,7 @@
 """A process under measure: what it says, what it costs, and its end. Linux alone, by /proc."""
 
 import ctypes
+import json
 import os
 import signal
 import subprocess
@@ -9,7 +10,7 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from types import TracebackType
-from typing import Self
+from typing import Any, Self
 
 from streams.errors import PlainscoreError
 
@@ -63,10 +64,17 @@ class Process:
         """Whether it has written this word on a line of its own."""
         return word in self._output.read_text(errors="replace").splitlines()
 
+    def logged(self, event: str) -> dict[str, Any] | None:
+        """Give the first line of its log, as JSON, that tells of this event."""
+        for line in self._output.read_text(errors="replace").splitlines():
+            if f'"{event}"' in line:
+                found: dict[str, Any] = json.loads(line)
+                return found
+        return None
+
     def cpu_seconds(self) -> float:
         """Give the time on processors until now, of all its threads, in user and system."""
-        after_name = Path(f"/proc/{self._process.pid}/stat").read_text().rpartition(")")[2].split()
-        return (int(after_name[11]) + int(after_name[12])) / _TICKS
+        return cpu_seconds(self._process.pid)
 
     def peak_rss_mib(self) -> float:
         """Give the most memory that it has held until now."""
@@ -92,6 +100,12 @@ class Process:
             where=self._name,
             next_step=f"The last that it said: {lines[-1] if lines else 'nothing'}",
         )
+
+
+def cpu_seconds(process: int) -> float:
+    """Give the time on processors until now of a running process."""
+    after_name = Path(f"/proc/{process}/stat").read_text().rpartition(")")[2].split()
+    return (int(after_name[11]) + int(after_name[12])) / _TICKS
 
 
 def _die_with_parent() -> None:

@@ -1,6 +1,6 @@
 """The raw loop: librdkafka consumes and produces the same bytes, exactly once, and scores nothing.
 
-Run as `python -m streams.bench.raw BROKERS PREFIX`; it ends at SIGTERM.
+Run as `python -m streams.bench.raw BROKERS PREFIX KIND...`; it ends at SIGTERM.
 """
 
 import signal
@@ -9,6 +9,7 @@ import time
 
 from confluent_kafka import Consumer, KafkaException, Producer, TopicPartition
 
+from streams.bench.stage import group_of
 from streams.topics import full_name
 
 COMMIT_SECONDS = 0.1
@@ -33,8 +34,8 @@ PRODUCER = {
 }
 
 
-def main(brokers: str, prefix: str) -> None:
-    """Pass on every purchase, until told to stop."""
+def main(brokers: str, prefix: str, *kinds: str) -> None:
+    """Pass on every event of these kinds, until told to stop."""
     stopped = False
 
     def stop(*_: object) -> None:
@@ -43,11 +44,11 @@ def main(brokers: str, prefix: str) -> None:
 
     signal.signal(signal.SIGTERM, stop)
     reach = {"bootstrap.servers": brokers}
-    group = prefix + "raw"
+    group = group_of(prefix)
     consumer = Consumer({**reach, "group.id": group, **CONSUMER})
     producer = Producer({**reach, "transactional.id": group, **PRODUCER})
     producer.init_transactions(60)
-    consumer.subscribe([full_name("purchases", prefix)], on_assign=_say_ready)
+    consumer.subscribe([full_name(kind, prefix) for kind in kinds], on_assign=_say_ready)
     while not stopped:
         _pass_on(consumer, producer, full_name("score-changes", prefix))
     consumer.close()

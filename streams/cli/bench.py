@@ -3,8 +3,9 @@
 import json
 import signal
 import tempfile
+from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, TypeVar
 
 import typer
 from rich.table import Table
@@ -12,6 +13,10 @@ from rich.table import Table
 from streams.cli import show
 from streams.cli.broker import fetching
 from streams.errors import BadUsage
+
+if TYPE_CHECKING:
+    from streams.bench.measure import Run
+    from streams.bench.ways import Way
 
 NAMES = {
     "raw": "raw loop: the same bytes passed on, nothing scored",
@@ -25,49 +30,105 @@ COLUMNS = {
     "state_bytes_per_citizen": "state bytes/citizen",
     "events": "events",
 }
+FULL_NAMES = {
+    "raw": "raw loop",
+    "faust": "plain Faust",
+    "lane_at_least_once": "at least once",
+    "lane_20_ms": "20 ms",
+    "lane_100_ms": "100 ms",
+    "lane_1_s": "1 s",
+}
+FULL_ROWS = {
+    "events_per_s": "events/s",
+    "events_per_cpu_s": "events/CPU-s",
+    "broker_cpu_us_per_event": "broker CPU us/event",
+    "latency_at_2000_per_s": "ms at 2,000/s: {}",
+    "latency_at_half_of_its_most": "ms at half its most: {}",
+    "peak_rss_mib": "peak MiB",
+    "state_bytes_per_citizen": "state bytes/citizen",
+    "restored_records_per_s": "restored records/s",
+    "events": "events",
+}
+PERCENTILES = {"p50_ms": "p50", "p99_ms": "p99", "p99_9_ms": "p99.9"}
+SIZES = {False: (100_000, 20_000), True: (300_000, 50_000)}  # --full: events, citizens
+
+Measured = TypeVar("Measured")
 
 
 def bench(
-    events: Annotated[int, typer.Option(min=1_000, help="Purchases for the worker.")] = 100_000,
-    citizens: Annotated[int, typer.Option(min=10, help="Who buy them.")] = 20_000,
+    events: Annotated[
+        int | None,
+        typer.Option(min=1_000, help="Events for the worker.", show_default="100,000 or 300,000"),
+    ] = None,
+    citizens: Annotated[
+        int | None,
+        typer.Option(min=10, help="Whose they are.", show_default="20,000 or 50,000"),
+    ] = None,
     runs: Annotated[int, typer.Option(min=1, help="Of each way, in turn; medians count.")] = 3,
+    full: Annotated[
+        bool,
+        typer.Option("--full", help="All kinds of event, commits and measures; half an hour."),
+    ] = False,
     as_json: Annotated[bool, typer.Option("--json", help="One JSON object at the end.")] = False,
 ) -> None:
     """Measure the worker, plain Faust and a raw Kafka loop on an embedded broker of its own.
 
-    Leave the machine alone meanwhile. The raw loop gets the events ten times over, plain Faust
-    those of every tenth citizen. A run that scores otherwise than the others is an error.
+    Leave the machine alone meanwhile. The raw loop gets the events several times over, plain Faust
+    those of every tenth citizen. A run that scores otherwise than the others is an error. With
+    --full the worker runs with commits of 20 ms, 100 ms and 1 s, and without transactions; latency
+    and restore are measured too.
     """
+    events = events or SIZES[full][0]
+    citizens = citizens or SIZES[full][1]
     if citizens > events:
         raise BadUsage(
-            f"{citizens} citizens cannot share {events} purchases",
+            f"{citizens} citizens cannot share {events} events",
             next_step="Ask for as many --events as --citizens at least.",
         )
-    from streams.bench.load import make
-    from streams.bench.measure import WAYS, Bench, Run, summary
+    from streams.bench.load import FULL, PURCHASES, make
+    from streams.bench.measure import Bench
+    from streams.bench.summary import full_summary, summary
+    from streams.bench.ways import FULL_WAYS, WAYS
     from streams.embedded import Broker
 
     signal.signal(signal.SIGTERM, signal.default_int_handler)  # so that all is cleaned up
-    measured: dict[str, list[Run]] = {way: [] for way in WAYS}
+    load = make(events, citizens, FULL if full else PURCHASES)
     with (
         tempfile.TemporaryDirectory(prefix="plainscore-bench-") as folder,
         fetching() as progress,
         Broker(on_progress=progress) as running,
         show.waiting("Measuring: leave this machine alone"),
     ):
-        started = Bench(running.bootstrap, make(events, citizens), Path(folder))
-        for way in ("raw", "lane"):
+        started = Bench(running, load, Path(folder))
+        for way in (WAYS[0], WAYS[-1]):
             started.run(way)  # not counted: a broker is slow at first
-        for number in range(1, runs + 1):
-            for way in WAYS:
-                run = started.run(way)
-                measured[way].append(run)
-                show.say(f"run {number} of {runs}: {way} {run.events_per_s:,.0f} events/s")
-    found = summary(measured)
+        if full:
+            found = full_summary(
+                _in_turn(FULL_WAYS, runs, started.run_full, lambda measured: measured[0])
+            )
+        else:
+            found = summary(_in_turn(WAYS, runs, started.run, lambda measured: measured))
     if show.on_terminal():
-        _show(found)
+        (_show_full if full else _show)(found)
     if as_json or not show.on_terminal():
         show.text(json.dumps(found))
+
+
+def _in_turn(
+    ways: "Sequence[Way]",
+    runs: int,
+    run: "Callable[[Way], Measured]",
+    run_of: "Callable[[Measured], Run]",
+) -> dict[str, list[Measured]]:
+    """Run all ways, and all of them again, so that what the machine does meanwhile hits all."""
+    measured: dict[str, list[Measured]] = {way.name: [] for way in ways}
+    for number in range(1, runs + 1):
+        for way in ways:
+            done = run(way)
+            measured[way.name].append(done)
+            rate = run_of(done).events_per_s
+            show.say(f"run {number} of {runs}: {way.name} {rate:,.0f} events/s")
+    return measured
 
 
 def _show(found: dict[str, dict[str, Any]]) -> None:
@@ -83,3 +144,23 @@ def _show(found: dict[str, dict[str, Any]]) -> None:
         f"The worker is {lane / faust:.1f} times as fast as plain Faust;"
         f" the raw loop is {raw / lane:.1f} times as fast as the worker."
     )
+
+
+def _show_full(found: dict[str, dict[str, Any]]) -> None:
+    table = Table(box=None, header_style="bold")
+    table.add_column("")
+    for name in FULL_NAMES.values():
+        table.add_column(name, justify="right")
+    for row, title in FULL_ROWS.items():
+        values = [found[way][row] for way in FULL_NAMES]
+        if row.startswith("latency"):
+            for percentile, short in PERCENTILES.items():
+                cells = (_cell(each and each[percentile]) for each in values)
+                table.add_row(title.format(short), *cells)
+        else:
+            table.add_row(title, *map(_cell, values))
+    show.console().print(table)
+
+
+def _cell(value: float | None) -> str:
+    return "-" if value is None else f"{value:,}"
