@@ -13,7 +13,8 @@ import pytest
 
 ROOT = Path(__file__).parent.parent
 
-pytestmark = pytest.mark.kafka  # takes as long as a broker, and a registry to build with
+# It takes as long as a broker, and a registry to build with; to compile takes minutes.
+pytestmark = [pytest.mark.kafka, pytest.mark.timeout(900)]
 
 
 def run(*command: str | Path, cwd: Path | None = None) -> str:
@@ -63,7 +64,6 @@ def installed(wheel: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     return python.parent
 
 
-@pytest.mark.timeout(900)  # fetches packages
 def test_installed_alone_it_runs_the_demo_from_another_folder(
     installed: Path, tmp_path: Path
 ) -> None:
@@ -79,7 +79,6 @@ def test_installed_alone_it_runs_the_demo_from_another_folder(
 CORE = ("oracle", "stories", "properties", "ledger", "codec", "hostile")
 
 
-@pytest.mark.timeout(600)
 def test_its_compiled_modules_score_as_their_sources_do(installed: Path, tmp_path: Path) -> None:
     """The tests of the core, on what was installed: their copy stands where no source is."""
     code = "import streams.process as p, streams.scoring.apply as a; print(p.__file__, a.__file__)"

@@ -12,7 +12,7 @@ SEEDS = 36  # every fault has its turn
 TRIED = int(os.environ.get("PLAINSCORE_SEEDS", SEEDS))
 
 
-@pytest.mark.faults
+@pytest.mark.seeds
 @pytest.mark.timeout(TRIED * 60)
 def test_whatever_befalls_the_workers_every_check_holds(broker: Broker) -> None:
     done = []

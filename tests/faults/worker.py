@@ -12,6 +12,7 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -116,12 +117,13 @@ def wrap(places: Places, tombstones_stay: int | None) -> None:
 def _hasten(tombstones_stay: int | None) -> None:
     """Make what takes long in production short; no meaning depends on it."""
     of_consumer, of_producer = streams.app.consumer_config, streams.app.producer_config
+    of_memory = streams.app.split
     sooner = {"session.timeout.ms": SESSION_MS, "heartbeat.interval.ms": SESSION_MS // 5}
     streams.app.consumer_config = lambda *given: of_consumer(*given) | sooner
     streams.app.producer_config = lambda *given: (
         of_producer(*given) | {"transaction.timeout.ms": TRANSACTION_MS}
     )
-    streams.tables.partition._MEMTABLE = MEMTABLE
+    streams.app.split = lambda *given: replace(of_memory(*given), memtable=MEMTABLE)
     streams.process.ROWS_A_BATCH, streams.process.CITIZENS_A_BATCH = PIECE, PIECE // 2
     if tombstones_stay is not None:
         streams.app.TOMBSTONES_STAY = tombstones_stay
