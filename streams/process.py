@@ -402,6 +402,7 @@ class _Batch:
             citizen = self.begin(values["citizen_id"], record.timestamp, values, grants)
         else:
             self.pass_time(citizen, 0)
+            self.finish(citizen)
         effects = grant(citizen, grants, values["occurred_at"], _cause(record), self.scorecards)
         effects += self.advance(citizen)
         self.emit(citizen, effects)
@@ -694,6 +695,14 @@ class _Batch:
             if len(rows) < limit:
                 return finish_work(citizen, self.scorecards)
         return []
+
+    def finish(self, citizen: Citizen) -> None:
+        """Do all of the citizen's work, however long: what one consent has let go must not stay
+        because the next lets it in again.
+        """
+        while citizen.work is not None:
+            self.rows_left = max(self.rows_left, 1_000)
+            self.emit(citizen, self.advance(citizen))
 
     def go_on(self) -> None:
         """Do a piece of what time, versions and withdrawals have left to do."""

@@ -443,6 +443,15 @@ def test_an_entry_behind_the_cursor_is_not_forgotten_by_the_next_narrowing():
     assert not sent.ledger_of("anna-x")
 
 
+def test_what_a_narrowing_lets_go_does_not_stay_for_a_consent_in_its_midst():
+    sent = with_purchases("e1", "e2", "e3")
+    with pieces(1, 1):
+        sent.run([narrowed_to(sent, "payments", 1)], until_done=False)
+        assert sent.ledger_of("anna-x")
+        sent.run([narrowed_to(sent, "purchases", 2)])
+    assert not sent.ledger_of("anna-x")
+
+
 def test_a_restart_in_the_midst_of_a_narrowing_goes_on_with_it():
     sent = with_purchases("e1", "e2", "e3")
     with pieces(1, 1):
