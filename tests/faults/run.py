@@ -78,10 +78,15 @@ class Run:
         return self.random.choice(sorted(self.workers))
 
     def company(self) -> None:
-        """See that at least two workers are in the group, and nobody else."""
+        """See that at least two workers are in the group, and nobody else.
+
+        The history waits for that: what strikes them then must find them at work.
+        """
+        share, self._share = self._share, 0.0
         if len(self.workers) == 1:
             self.start("b" if "a" in self.workers else "a")
         self.until(lambda: self.members() == len(self.workers), "all are in the group")
+        self._share = share
 
     def members(self) -> int:
         """How many members the group has."""
