@@ -9,7 +9,7 @@ from collections.abc import AsyncIterator, Callable, Iterable, Mapping
 from typing import Any, TypeVar
 
 import structlog
-from confluent_kafka import KafkaError, KafkaException
+from confluent_kafka import KafkaException
 from faust.transport import consumer as base
 from faust.types import TP, ConsumerMessage, Message
 
@@ -182,20 +182,18 @@ class Consumer(base.Consumer):
             held = await self.transport.restore(sorted(partitions))
             self.app.tables.overlays = {each.number: each.overlay for each in held}
             await lane.take(generation, member.metadata, held, offsets)
-            # Until librdkafka has begun with a partition, it cannot seek in it.
-            reading = self._asked(lambda: member.read_from(generation, offsets), KafkaError._STATE)
-            if await reading:
+            if await self._asked(lambda: member.read_from(generation, offsets)):
                 self.transport.on_ready(sorted(partitions))
         except Exception as error:
             await self._fail(error)
 
-    async def _asked(self, question: Callable[[], T], *passing: int) -> T:
+    async def _asked(self, question: Callable[[], T]) -> T:
         """Have the member ask the brokers; again, while the errors are such as pass."""
         while True:
             try:
                 return await asyncio.wrap_future(self.member.call(question))
             except KafkaException as error:
-                if error.args[0].code() not in passing and not passes(error.args[0]):
+                if not passes(error.args[0]):
                     raise
                 log.info("broker_asked_again", why=error.args[0].str())
             await asyncio.sleep(AGAIN)

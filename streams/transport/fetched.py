@@ -29,11 +29,12 @@ class Fetched:
         for records in self.gate.values():
             records.clear()
         self.reached = dict(offsets)
-        self.after_last = {place: max(0, offset) for place, offset in offsets.items()}
+        self.after_last = dict(offsets)
 
-    def keep(self, messages: list[Any], *, reading: bool) -> list[Any]:
-        """Keep the records among messages, and note which partitions' ends were met; unless nothing
-        is being read: whoever reads on must seek then. Gives back the messages that are errors.
+    def keep(self, messages: list[Any]) -> list[Any]:
+        """Keep the records among messages, and note which partitions' ends were met.
+
+        Gives back the messages that are errors.
         """
         errors: list[Any] = []
         for message in messages:
@@ -44,9 +45,6 @@ class Fetched:
             topic: str = bare_name(message.topic(), self._prefix)
             partition: int = message.partition()
             place = (topic, partition)
-            if not reading:
-                self.reached.pop(place, None)
-                continue
             offset: int = message.offset()
             if error is None:
                 record = record_of(message, topic, partition, offset)

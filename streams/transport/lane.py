@@ -243,7 +243,7 @@ class Lane:
         self.held = {each.number: each for each in held}  # at once: from now on they are closed
         async with self._running:
             self.generation, self.metadata = generation, metadata
-            self._next = {place: max(0, offset) for place, offset in offsets.items()}
+            self._next = dict(offsets)
 
     def shut(self) -> None:
         """Let no batch in any more: the partitions are let go next."""

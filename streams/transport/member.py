@@ -14,8 +14,7 @@ from typing import Any, TypeVar
 
 import structlog
 from confluent_kafka import (
-    OFFSET_BEGINNING,
-    OFFSET_END,
+    OFFSET_INVALID,
     Consumer,
     KafkaError,
     KafkaException,
@@ -69,6 +68,7 @@ class Member(threading.Thread):
         self._calls: SimpleQueue[tuple[Callable[[], Any], Future[Any]] | None] = SimpleQueue()
         self._ended: BaseException | None = None  # set: no call is served any more
         self._fetched = Fetched(prefix)
+        self._places: list[Place] = []  # what the group has assigned
         self._reading = False  # between `read_from` and the end of a generation
         self._paused = False
         self._noted = 0.0
@@ -147,36 +147,38 @@ class Member(threading.Thread):
         An open transaction's end is waited for, which may be long: ask again, so that the group's
         protocol, and who wants to stop, are served in between.
         """
-        partitions = self._consumer.assignment()
-        if not partitions:
+        if not self._places:
             return {}
+        partitions = [self._where(place) for place in self._places]
         asked = self._consumer.committed(partitions, timeout=ASK)
         for each in asked:
             if each.error is not None:  # to read from the start for that would turn back the gate
                 raise KafkaException(each.error)
-        return {
-            self._place(each): each.offset if each.offset >= 0 else OFFSET_BEGINNING
-            for each in asked
-        }
+        offsets = {self._place(each): each.offset for each in asked}
+        new = [place for place, offset in offsets.items() if offset < 0]
+        return offsets | self._asked(dict.fromkeys(new, _EARLIEST))
 
     def read_from(self, generation: int, offsets: Mapping[Place, int]) -> bool:
-        """Begin to read at these offsets; False if the assignment is no longer the same."""
+        """Begin to read at these offsets; False if the assignment is no longer the same.
+
+        Where to begin is always a number, and told to librdkafka with the partition: its `seek`
+        forgets itself if the answer to a look-up ("the end", "the beginning") comes after it.
+        """
         if generation != self.generation:
             return False
-        for (topic, partition), offset in offsets.items():
-            if offset != self._fetched.reached.get((topic, partition)):
-                where = TopicPartition(full_name(topic, self._prefix), partition, offset)
-                self._consumer.seek(where)
-            metrics.lag.reached(topic, partition, max(0, offset), 0)
         self._fetched.begin(offsets)
-        self._consumer.resume(self._consumer.assignment())
+        for (topic, partition), offset in offsets.items():
+            metrics.lag.reached(topic, partition, offset, 0)
+        places = [self._where(place, offset) for place, offset in offsets.items()]
+        self._consumer.assign(places)
+        self._consumer.resume(places)  # what was paused stays so otherwise
         self._paused, self._reading = False, True
         return True
 
     def halt(self) -> int:
         """Stop reading, forget what was fetched, and begin a new generation."""
-        self._consumer.pause(self._consumer.assignment())
-        self._paused, self._reading = True, False
+        self._consumer.assign([])
+        self._reading = False
         self._fetched.begin({})
         self.generation += 1
         return self.generation
@@ -219,7 +221,7 @@ class Member(threading.Thread):
             self._keep(messages)
 
     def _keep(self, messages: list[Message]) -> None:
-        for message in self._fetched.keep(messages, reading=self._reading):
+        for message in self._fetched.keep(messages):
             error = message.error()
             if error.code() == KafkaError._FATAL:
                 raise _taken() if _SAME_NAME in error.str() else KafkaException(error)
@@ -279,25 +281,36 @@ class Member(threading.Thread):
         """
         generation = self.generation
         asked = {
-            TopicPartition(full_name(topic, self._prefix), partition): _LATEST
+            (topic, partition): _LATEST
             for topic, numbers in partitions.items()
             for partition in numbers
         }
-        ends: dict[str, dict[Place, int]] = {topic: {} for topic in partitions}
-        while asked:
+        while True:
             try:
-                for where, future in self._admin.list_offsets(asked, request_timeout=ASK).items():
-                    topic, partition = self._place(where)
-                    ends[topic][topic, partition] = future.result().offset
+                found = self._asked(asked)
                 break
             except KafkaException as error:
                 log.warning("broker_asked_again", why=error.args[0].str())
-                # This client would go on to name the leaders of before a broker's restart.
-                self._admin = AdminClient(self._admin_config)
                 self._consume(MOST_RECORDS, IDLE)
                 if self.generation != generation or self._called():
                     return None
+        ends: dict[str, dict[Place, int]] = {topic: {} for topic in partitions}
+        for place, end in found.items():
+            ends[place[0]][place] = end
         return ends
+
+    def _asked(self, places: Mapping[Place, OffsetSpec]) -> dict[Place, int]:
+        """Ask once where places begin or end; KafkaException without an answer."""
+        if not places:
+            return {}
+        asked = {self._where(place): spec for place, spec in places.items()}
+        try:
+            answers = self._admin.list_offsets(asked, request_timeout=ASK)
+            return {self._place(where): each.result().offset for where, each in answers.items()}
+        except KafkaException:
+            # This client would go on to name the leaders of before a broker's restart.
+            self._admin = AdminClient(self._admin_config)
+            raise
 
     def _note_ends(self) -> None:
         """Tell the metrics how far the input reaches, as librdkafka has last heard."""
@@ -305,16 +318,14 @@ class Member(threading.Thread):
             return
         self._noted = time.monotonic()
         for place, reached in self._fetched.reached.items():
-            topic, partition = place
-            where = TopicPartition(full_name(topic, self._prefix), partition)
-            _, end = self._consumer.get_watermark_offsets(where, cached=True)
+            _, end = self._consumer.get_watermark_offsets(self._where(place), cached=True)
             if end >= 0:  # what lies between the last record and the end is no record
                 end = self._fetched.after_last[place] if reached >= end else end
-                metrics.lag.end(topic, partition, end)
+                metrics.lag.end(*place, end)
 
     def _idle(self) -> None:
         """Serve the group's protocol while nothing is fetched."""
-        if not self._paused:
+        if self._reading and not self._paused:
             self._consumer.pause(self._consumer.assignment())
             self._paused = True
         message = self._consumer.poll(0)
@@ -327,22 +338,26 @@ class Member(threading.Thread):
         # Nothing is asked of the brokers here. A dead member's transaction keeps offsets unstable
         # for up to 20 s, in which neither the group nor who wants to stop would be served.
         self.metadata = consumer.consumer_group_metadata()
-        for each in partitions:
-            each.offset = OFFSET_END  # `read_from` seeks
-        consumer.assign(partitions)
-        consumer.pause(partitions)
-        self._paused, self._reading = True, False
-        self._fetched.begin({})
-        self.generation += 1
-        self.assignment = self.generation
+        consumer.assign([])  # none is read until `read_from` says where to begin
+        self._places = [self._place(each) for each in partitions]
+        self._renew()
         self._on_assigned({each.partition for each in partitions}, self.generation)
 
     def _revoked(self, _consumer: Consumer, _partitions: list[TopicPartition]) -> None:
+        self._places = []
+        self._renew()
+        self._on_revoked()
+
+    def _renew(self) -> None:
+        """Read nothing until `read_from`, in what is now another assignment."""
         self._reading = False
         self._fetched.begin({})
         self.generation += 1
         self.assignment = self.generation
-        self._on_revoked()
+
+    def _where(self, place: Place, offset: int = OFFSET_INVALID) -> TopicPartition:
+        topic, partition = place
+        return TopicPartition(full_name(topic, self._prefix), partition, offset)
 
     def _place(self, where: TopicPartition) -> Place:
         return self._bare(where.topic), where.partition
@@ -360,4 +375,5 @@ def _taken() -> BadUsage:
 
 
 _SAME_NAME = KafkaError(KafkaError.FENCED_INSTANCE_ID).str()
+_EARLIEST = OffsetSpec.earliest()  # type: ignore[no-untyped-call]
 _LATEST = OffsetSpec.latest()  # type: ignore[no-untyped-call]
