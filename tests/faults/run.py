@@ -45,6 +45,7 @@ class Run:
         self.ended: list[StruckWorker] = []
         self.settings: dict[str, dict[str, str]] = {}  # of the workers of a name, beyond the usual
         self.tombstones_stay: int | None = None  # ms, where logs are compacted meanwhile
+        self.spoiled: set[Path] = set()  # folders with files that were cut short or overwritten
         self.closing = ExitStack()  # what must outlive the workers
         self._sent = 0
         self._share = 0.0
@@ -198,7 +199,12 @@ class Run:
         folders = sorted(self.world.folder.glob("*/state/*/partition-*"))
         assert len(folders) >= PARTITIONS
         for path in folders:
-            checks.check_folder(path, seen, self.tombstones_stay is not None)
+            checks.check_folder(
+                path,
+                seen,
+                compacted=self.tombstones_stay is not None,
+                spoiled=path in self.spoiled,
+            )
 
     def _settled(self) -> bool:
         return checks.settled(self.world.seen(), self.published.now)

@@ -187,6 +187,7 @@ def damage(run: Run, _: str) -> None:
     assert files
     for path in files:
         spoil(path)
+        run.spoiled.add(path.parent)
     worker = run.start(name)
     worker.may_end = True
     run.until(lambda: worker.ended() or _restored_anew(worker.said()), "it has seen the damage")
