@@ -20,11 +20,12 @@ from streams.process import Options
 from streams.published import Published
 from streams.ready import Readiness
 from streams.settings import Settings
+from streams.standby import Standby
 from streams.tables.counted import Counted
 from streams.tables.overlay import Overlay
-from streams.tables.partition import TABLES, bound
+from streams.tables.partition import TABLES, PartitionStore, bound
 from streams.tables.progress import Progress
-from streams.tables.restore import delete_forgotten, open_restored
+from streams.tables.restore import Restored, delete_forgotten, open_restored
 from streams.tables.store import URL
 from streams.tables.table import Table, TableManager
 from streams.topics import DAY, LARGEST, TOMBSTONES_STAY
@@ -91,7 +92,8 @@ def make_app(
     )
     transport = Transport([Address(app.conf.broker[0])], app)
     app.transport = app.producer_transport = transport
-    lane = transport.run_on(plan, partial(_restore, worker), partial(_ready, readiness))
+    standby = Standby(partial(_copy, worker))
+    lane = transport.run_on(plan, partial(_restore, worker, standby), partial(_ready, readiness))
     options = Options(
         partitions,
         settings.horizon_days * DAY,
@@ -145,12 +147,13 @@ def producer_config(settings: Settings, name: Name, memory: Memory) -> dict[str,
     }
 
 
-async def _restore(worker: Worker, partitions: list[int]) -> list[Held]:
+async def _restore(worker: Worker, standby: Standby, partitions: list[int]) -> list[Held]:
     """Open the folders of partitions and bring them to the ends of their changelogs.
 
     Whoever cancels this finds every folder closed again.
     """
     worker.readiness.set("restored", False, "restoring")
+    await standby.stop()  # their folders may be among its copies
     held: list[Held] = []
     try:
         for number in partitions:
@@ -163,14 +166,37 @@ async def _restore(worker: Worker, partitions: list[int]) -> list[Held]:
         for each in held:
             each.store.close()
         raise
+    if worker.settings.standby:  # until the next partitions are taken, or the worker's loop ends
+        standby.keep(set(range(worker.partitions)) - set(partitions))
     return held
+
+
+async def _open(worker: Worker, number: int) -> Held:
+    store, restored = await _bring_up(worker, number)
+    metrics.restore_seconds.observe(restored.seconds)
+    metrics.held.start(number, restored.citizens, restored.tiers)
+    log.info(
+        "partition_restored",
+        partition=number,
+        records=restored.records,
+        seconds=round(restored.seconds, 3),
+    )
+    return Held(number, store, Overlay(store), Counted(restored.citizens, restored.tiers))
+
+
+async def _copy(worker: Worker, number: int) -> None:
+    """Bring the copy of another's partition up to date."""
+    store, restored = await _bring_up(worker, number)
+    log.debug("partition_copied", partition=number, records=restored.records)
+    await to_the_end(asyncio.get_running_loop().run_in_executor(None, store.close))
 
 
 class _Cancelled(Exception):
     """Nobody waits for this restore any more."""
 
 
-async def _open(worker: Worker, number: int) -> Held:
+async def _bring_up(worker: Worker, number: int) -> tuple[PartitionStore, Restored]:
+    """Open a partition's folder and restore it; whoever cancels this finds it closed again."""
     cancelled = threading.Event()
 
     def go_on() -> None:
@@ -197,22 +223,13 @@ async def _open(worker: Worker, number: int) -> Held:
         ),
     )
     try:
-        store, restored = await asyncio.shield(opening)
+        return await asyncio.shield(opening)
     except asyncio.CancelledError:
         cancelled.set()  # its thread goes on: wait until it lets the folder go
         await asyncio.wait([opening])
         if opening.exception() is None:
             opening.result()[0].close()
         raise
-    metrics.restore_seconds.observe(restored.seconds)
-    metrics.held.start(number, restored.citizens, restored.tiers)
-    log.info(
-        "partition_restored",
-        partition=number,
-        records=restored.records,
-        seconds=round(restored.seconds, 3),
-    )
-    return Held(number, store, Overlay(store), Counted(restored.citizens, restored.tiers))
 
 
 def _ready(readiness: Readiness, partitions: list[int]) -> None:

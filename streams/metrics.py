@@ -278,6 +278,11 @@ restore_seconds = Histogram(
 partitions_owned = Gauge(
     "plainscore_partitions_owned", "Partitions that this worker acts on.", registry=REGISTRY
 )
+copies = Gauge(
+    "plainscore_copies",
+    "Partitions of others whose copies this worker keeps, all of them as new as a round ago.",
+    registry=REGISTRY,
+)
 scorecards_held = Gauge(
     "plainscore_scorecards_held",
     "Published scorecard versions that this worker holds.",

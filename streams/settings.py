@@ -46,6 +46,7 @@ class Settings(BaseSettings):
     # For how long others leave a worker's partitions to it when it is away. By default Kafka takes
     # no less than 6, and librdkafka no more than the 300 that a batch may last.
     away_seconds: int = Field(8, ge=6, le=300)
+    standby: bool = False  # keep copies of what other workers hold, to take it over at once
     horizon_days: int = Field(750, ge=1, le=36_500)
     tick_minutes: int = Field(60, ge=1, le=1_440)
 

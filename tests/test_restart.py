@@ -89,3 +89,26 @@ def test_of_two_workers_of_one_name_the_first_ends_and_says_why(world: World) ->
     world.send(history.happenings())
     check(world, world.wait_done())
     assert not second.ended()
+
+
+def test_a_standby_takes_over_with_next_to_nothing_left_to_read(world: World) -> None:
+    history = History(44, citizens=40, events=0)
+    world.send(history.consents(kinds=("purchases",)))
+    dead = world.worker("a").wait_ready()
+    world.send(flood(history.names, 8_000, seed=44))
+    world.wait_done()
+    heir = world.worker("b", STANDBY="1").wait_ready()
+    wait_for(lambda: len(taken(dead)[-1] + taken(heir)[-1]) == PARTITIONS, 30, "they share")
+    left = taken(dead)[-1]
+    wait_for(lambda: heir.count("plainscore_copies") == len(left), 60, "it has copies")
+    dead.kill()
+    world.send(flood(history.names, 400, seed=45))
+    wait_for(lambda: len(taken(heir)[-1]) == PARTITIONS, 30, "it has all")
+    read = {
+        told["partition"]: told["records"]
+        for told in heir.events("partition_restored")[-PARTITIONS:]
+    }
+    logs = world.seen()["ledger-changelog"]
+    for number in left:
+        assert read[number] < sum(each.partition == number for each in logs) / 4
+    check(world, world.wait_done(), only=history.names[:10])
