@@ -1,15 +1,16 @@
-"""What the group's member reads, where librdkafka is asked at an awkward moment."""
+"""What the group's member does where librdkafka or a broker is late, or takes it for another."""
 
 import os
 import signal
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import pytest
-from confluent_kafka import Producer
+from confluent_kafka import Consumer, Producer
 
 from streams.app import consumer_config
 from streams.client import admin
@@ -18,7 +19,7 @@ from streams.memory import split
 from streams.settings import Settings
 from streams.topics import INPUTS
 from streams.transport.member import Member
-from streams.transport.name import Name
+from streams.transport.name import take_name
 from tests.lane_world import PARTITIONS, wait_for
 
 pytestmark = pytest.mark.faults
@@ -27,8 +28,73 @@ BEFORE, SINCE = 20, 5  # records of each partition
 READ = 5  # of them, according to the group's offsets
 
 
+class Group:
+    """A member, and what it has told of its partitions."""
+
+    def __init__(self, broker: Broker, prefix: str, folder: Path) -> None:
+        admin.apply(broker.bootstrap, prefix=prefix, partitions=PARTITIONS, replication=1)
+        settings = Settings(
+            brokers=broker.bootstrap, prefix=prefix, state_dir=folder, group=prefix + "group"
+        )
+        self.broker, self.prefix = broker, prefix
+        self.given: list[int] = []  # generations in which it was given partitions
+        self.failed: list[BaseException] = []
+        name, memory = take_name(folder, settings.group), split(settings.memory_mib, PARTITIONS)
+        self.config = consumer_config(settings, name, memory)
+        self.member = Member(
+            self.config,
+            settings.librdkafka,
+            prefix,
+            0.01,
+            on_assigned=lambda _, generation: self.given.append(generation),
+            on_revoked=lambda: None,
+            on_failed=self.failed.append,
+        )
+
+    def call(self, function: Callable[[], Any]) -> Any:
+        """Have the member do something, and wait for it."""
+        return self.member.call(function).result(30)
+
+    def begin(self, read: int) -> None:
+        """Begin to read, in each partition of purchases at an offset."""
+        offsets = {(topic, number): 0 for topic in INPUTS for number in range(PARTITIONS)}
+        offsets |= {("purchases", number): read for number in range(PARTITIONS)}
+        assert self.call(lambda: self.member.read_from(self.given[-1], offsets))
+
+    def read(self, records: int) -> list[int]:
+        """Read until so many came; gives how many of each partition."""
+        read = [0] * PARTITIONS
+        until = time.monotonic() + 30
+        while sum(read) < records and time.monotonic() < until:
+            batch = self.call(lambda: self.member.fetch(0.5))
+            for number, of_partition in (batch.parts if batch else {}).items():
+                read[number] += len(of_partition)
+        return read
+
+    def publish(self, records: int) -> None:
+        """Send so many purchases to each partition."""
+        producer = Producer({"bootstrap.servers": self.broker.bootstrap})
+        for number in range(PARTITIONS):
+            for _ in range(records):
+                producer.produce(self.prefix + "purchases", b"any", partition=number)
+        assert producer.flush(30) == 0
+
+
 @contextmanager
-def _frozen(broker: Broker) -> Iterator[None]:
+def joined(group: Group) -> Iterator[Member]:
+    """The member in its group; it leaves in the end."""
+    group.member.start()
+    try:
+        group.call(lambda: group.member.subscribe(INPUTS))
+        yield group.member
+    finally:
+        group.member.stop()
+        group.member.join(30)
+
+
+@contextmanager
+def frozen(broker: Broker) -> Iterator[None]:
+    """Stop a broker for a while."""
     for process in broker.processes():
         os.kill(process, signal.SIGSTOP)
     try:
@@ -43,58 +109,58 @@ def test_nothing_is_passed_over_where_a_broker_answers_late_while_partitions_are
 ) -> None:
     """A late answer to an earlier question must not move what is read after it."""
     with Broker() as broker:
-        admin.apply(broker.bootstrap, prefix=prefix, partitions=PARTITIONS, replication=1)
-        _publish(broker, prefix, BEFORE)
-        assigned: list[int] = []
-        frozen, ready = threading.Event(), threading.Event()
-        settings = Settings(brokers=broker.bootstrap, prefix=prefix, state_dir=tmp_path)
-        memory = split(settings.memory_mib, PARTITIONS)
-        member = Member(
-            consumer_config(settings, Name("a", None), memory),
-            settings.librdkafka,
-            prefix,
-            0.01,
-            on_assigned=lambda _, generation: assigned.append(generation),
-            on_revoked=lambda: None,
-            on_failed=lambda _: None,
-        )
-        given = member._assigned
+        group = Group(broker, prefix, tmp_path)
+        group.publish(BEFORE)
+        go_on, held_up = threading.Event(), threading.Event()
+        assigned = group.member._assigned
 
-        def given_in_a_freeze(*arguments: object) -> None:
-            ready.set()
-            frozen.wait(30)
-            given(*arguments)
+        def assigned_in_a_freeze(*arguments: Any) -> None:
+            held_up.set()
+            go_on.wait(30)
+            assigned(*arguments)
 
-        member._assigned = given_in_a_freeze
-        member.start()
-        try:
-            member.call(lambda: member.subscribe(INPUTS)).result(30)
-            assert ready.wait(30)
-            with _frozen(broker):
-                frozen.set()
-                wait_for(lambda: assigned, 10, "the partitions are given")
-                offsets = dict.fromkeys(
-                    ((topic, number) for topic in INPUTS for number in range(PARTITIONS)), 0
-                ) | {("purchases", number): READ for number in range(PARTITIONS)}
-                assert member.call(lambda: member.read_from(assigned[-1], offsets)).result(30)
+        group.member._assigned = assigned_in_a_freeze  # type: ignore[method-assign]
+        with joined(group):
+            assert held_up.wait(30)
+            with frozen(broker):
+                go_on.set()
+                wait_for(lambda: group.given, 10, "the partitions are given")
+                group.begin(READ)
                 time.sleep(0.2)
             time.sleep(0.2)
-            _publish(broker, prefix, SINCE)
-            read = [0] * PARTITIONS
-            until = time.monotonic() + 30
-            while sum(read) < PARTITIONS * (BEFORE + SINCE - READ) and time.monotonic() < until:
-                batch = member.call(lambda: member.fetch(0.5)).result(30)
-                for number, records in (batch.parts if batch else {}).items():
-                    read[number] += len(records)
-            assert read == [BEFORE + SINCE - READ] * PARTITIONS
-        finally:
-            member.stop()
-            member.join(30)
+            group.publish(SINCE)
+            assert (
+                group.read(PARTITIONS * (BEFORE + SINCE - READ))
+                == [BEFORE + SINCE - READ] * PARTITIONS
+            )
 
 
-def _publish(broker: Broker, prefix: str, records: int) -> None:
-    producer = Producer({"bootstrap.servers": broker.bootstrap})
-    for number in range(PARTITIONS):
-        for _ in range(records):
-            producer.produce(prefix + "purchases", b"any", partition=number)
-    assert producer.flush(30) == 0
+def test_a_member_that_is_taken_for_its_own_former_self_joins_again(
+    broker: Broker, prefix: str, tmp_path: Path
+) -> None:
+    group = Group(broker, prefix, tmp_path)
+    with joined(group):
+        wait_for(lambda: group.given, 30, "the partitions are given")
+        former = Consumer(group.config)
+        former.subscribe([prefix + topic for topic in INPUTS])
+        wait_for(lambda: former.poll(0.1) or former.assignment(), 30, "the other one has joined")
+        before = len(group.given)
+        wait_for(lambda: len(group.given) > before, 30, "it has them again")
+        group.publish(SINCE)
+        group.begin(0)
+        assert group.read(PARTITIONS * SINCE) == [SINCE] * PARTITIONS
+        assert not group.failed
+        former.close()
+
+
+def test_a_member_whose_name_another_took_ends_with_a_sentence(
+    broker: Broker, prefix: str, tmp_path: Path
+) -> None:
+    group = Group(broker, prefix, tmp_path)
+    with joined(group):
+        wait_for(lambda: group.given, 30, "the partitions are given")
+        namesake = Consumer({**group.config, "client.id": "another"})
+        namesake.subscribe([prefix + topic for topic in INPUTS])
+        wait_for(lambda: (namesake.poll(0.1), group.failed)[1], 30, "it has ended")
+        assert "under this one's name" in str(group.failed[0])
+        namesake.close()

@@ -57,10 +57,12 @@ class Member(threading.Thread):
         on_failed: Callable[[BaseException], None],
     ) -> None:
         super().__init__(name="member", daemon=True)
-        self._consumer = Consumer(dict(config))
+        self._config = dict(config)
+        self._consumer = Consumer(self._config)
         self._admin_config = dict(admin_config)
         self._admin = AdminClient(self._admin_config)
         self._prefix = prefix
+        self._topics: list[str] = []  # as Kafka knows them
         self._gather_seconds = gather_seconds
         self._on_assigned = on_assigned
         self._on_revoked = on_revoked
@@ -134,8 +136,12 @@ class Member(threading.Thread):
 
     def subscribe(self, topics: Iterable[str]) -> None:
         """Join the group."""
+        self._topics = [full_name(topic, self._prefix) for topic in topics]
+        self._join()
+
+    def _join(self) -> None:
         self._consumer.subscribe(
-            [full_name(topic, self._prefix) for topic in topics],
+            self._topics,
             on_assign=self._assigned,
             on_revoke=self._revoked,
             on_lost=self._revoked,
@@ -223,9 +229,37 @@ class Member(threading.Thread):
     def _keep(self, messages: list[Message]) -> None:
         for message in self._fetched.keep(messages):
             error = message.error()
-            if error.code() == KafkaError._FATAL:
-                raise _taken() if _SAME_NAME in error.str() else KafkaException(error)
-            log.warning("fetch_failed", topic=message.topic(), why=error.str())
+            if error.code() != KafkaError._FATAL:
+                log.warning("fetch_failed", topic=message.topic(), why=error.str())
+            elif _SAME_NAME not in error.str():
+                raise KafkaException(error)
+            elif self._name_is_anothers():
+                raise _taken()
+            else:
+                self._join_again()
+
+    def _name_is_anothers(self) -> bool:
+        """Tell whether another worker stands in the group under our name, as far as is known."""
+        group, name = self._config["group.id"], self._config["group.instance.id"]
+        try:
+            asked = self._admin.describe_consumer_groups([group], request_timeout=ASK)
+            members = asked[group].result().members
+        except KafkaException as error:
+            log.warning("broker_asked_again", why=error.args[0].str())
+            return False  # who it is comes out at the next time
+        ours = self._config["client.id"]
+        return any(m.group_instance_id == name and m.client_id != ours for m in members)
+
+    def _join_again(self) -> None:
+        """Join as a new consumer: this one takes a late answer to its own former self for another.
+
+        That happens where it was too long without the group's broker, and joined once more.
+        """
+        log.warning("joining_again", why="the group has taken this worker for its own former self")
+        self._consumer.close()
+        self._revoked(self._consumer, [])
+        self._consumer = Consumer(self._config)
+        self._join()
 
     def _read_gate(self, most: int) -> tuple[str, ...]:
         """Read consents, then shares, to the ends that they have now: after the rest was fetched.
