@@ -8,11 +8,11 @@ from streams.embedded import Broker
 from tests.faults.__main__ import table
 from tests.faults.outcome import outcomes
 
-SEEDS = 36  # every fault has its turn
+SEEDS = 60  # every fault has its turn, most of them several
 TRIED = int(os.environ.get("PLAINSCORE_SEEDS", SEEDS))
 
 
-@pytest.mark.seeds
+@pytest.mark.faults
 @pytest.mark.timeout(TRIED * 60)
 def test_whatever_befalls_the_workers_every_check_holds(broker: Broker) -> None:
     done = []
