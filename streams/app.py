@@ -7,7 +7,6 @@ from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from typing import Any
-from uuid import uuid4
 
 import faust
 import structlog
@@ -111,7 +110,6 @@ def consumer_config(settings: Settings, name: Name, memory: Memory) -> dict[str,
     config = {
         **settings.librdkafka,
         "group.id": settings.group,
-        "client.id": f"plainscore-{uuid4().hex}",  # tells a member of the group from its namesake
         "enable.auto.commit": False,
         "enable.auto.offset.store": False,
         "auto.offset.reset": "earliest",

@@ -159,8 +159,17 @@ def test_a_member_whose_name_another_took_ends_with_a_sentence(
     group = Group(broker, prefix, tmp_path)
     with joined(group):
         wait_for(lambda: group.given, 30, "the partitions are given")
-        namesake = Consumer({**group.config, "client.id": "another"})
-        namesake.subscribe([prefix + topic for topic in INPUTS])
-        wait_for(lambda: (namesake.poll(0.1), group.failed)[1], 30, "it has ended")
+        namesakes = [Consumer(group.config) for _ in range(2)]  # the second: the first comes back
+        for number, namesake in enumerate(namesakes, 2):
+            namesake.subscribe([prefix + topic for topic in INPUTS])
+            wait_for(
+                lambda namesake=namesake, number=number: (
+                    namesake.poll(0.1),
+                    group.failed or len(group.given) == number,
+                )[1],
+                30,
+                "it has joined again, or ended",
+            )
         assert "under this one's name" in str(group.failed[0])
-        namesake.close()
+        for namesake in namesakes:
+            namesake.close()

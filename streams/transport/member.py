@@ -36,6 +36,7 @@ T = TypeVar("T")
 
 IDLE = 1.0  # seconds without a fetch, after which the group's protocol must be served all the same
 WAIT = 0.05  # seconds that one poll waits
+APART = 60.0  # seconds at least between two times that the group takes us for our former self
 
 
 class Member(threading.Thread):
@@ -74,6 +75,7 @@ class Member(threading.Thread):
         self._reading = False  # between `read_from` and the end of a generation
         self._paused = False
         self._noted = 0.0
+        self._joined_again = -APART  # when, if the group took us for our own former self
         self.generation = 0
         self.assignment = 0  # the generation in which the group last gave or took partitions
         self.metadata: Any = None  # of the group, for the transaction: taken on assignment
@@ -233,29 +235,20 @@ class Member(threading.Thread):
                 log.warning("fetch_failed", topic=message.topic(), why=error.str())
             elif _SAME_NAME not in error.str():
                 raise KafkaException(error)
-            elif self._name_is_anothers():
+            elif time.monotonic() - self._joined_again < APART:
                 raise _taken()
             else:
                 self._join_again()
 
-    def _name_is_anothers(self) -> bool:
-        """Tell whether another worker stands in the group under our name, as far as is known."""
-        group, name = self._config["group.id"], self._config["group.instance.id"]
-        try:
-            asked = self._admin.describe_consumer_groups([group], request_timeout=ASK)
-            members = asked[group].result().members
-        except KafkaException as error:
-            log.warning("broker_asked_again", why=error.args[0].str())
-            return False  # who it is comes out at the next time
-        ours = self._config["client.id"]
-        return any(m.group_instance_id == name and m.client_id != ours for m in members)
-
     def _join_again(self) -> None:
-        """Join as a new consumer: this one takes a late answer to its own former self for another.
+        """Join as a new consumer: this one has ended, as one of its name has joined after it.
 
-        That happens where it was too long without the group's broker, and joined once more.
+        Nearly always that is itself: where it was too long without the group's broker it joins once
+        more, and takes a late answer to what it asked before for the end. Only another worker does
+        so again at once. Kafka tells nobody which of the two it is.
         """
-        log.warning("joining_again", why="the group has taken this worker for its own former self")
+        log.warning("joining_again", why="the group knows a later member of this worker's name")
+        self._joined_again = time.monotonic()
         self._consumer.close()
         self._revoked(self._consumer, [])
         self._consumer = Consumer(self._config)
