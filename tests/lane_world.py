@@ -306,10 +306,12 @@ class Outsider:
             for number in range(PARTITIONS)
         }
         found = self._admin.list_offsets(asked, request_timeout=30)
-        return {
+        ends = {
             (where.topic.removeprefix(self._prefix), where.partition): future.result().offset
             for where, future in found.items()
         }
+        assert all(end >= 0 for end in ends.values()), "a leader gave no answer"
+        return ends
 
     def seen(self) -> dict[str, list[Record]]:
         """Read up to the present ends, and give all records so far."""

@@ -17,7 +17,7 @@ from streams.client import admin
 from streams.embedded import Broker
 from streams.memory import split
 from streams.settings import Settings
-from streams.topics import INPUTS
+from streams.topics import GATE, INPUTS
 from streams.transport.member import Member
 from streams.transport.name import take_name
 from tests.lane_world import PARTITIONS, wait_for
@@ -25,6 +25,7 @@ from tests.lane_world import PARTITIONS, wait_for
 pytestmark = pytest.mark.faults
 
 BEFORE, SINCE = 20, 5  # records of each partition
+SILENT = 3.0  # seconds: longer than a question waits for its answer
 READ = 5  # of them, according to the group's offsets
 
 
@@ -71,12 +72,12 @@ class Group:
                 read[number] += len(of_partition)
         return read
 
-    def publish(self, records: int) -> None:
-        """Send so many purchases to each partition."""
+    def publish(self, records: int, topic: str = "purchases") -> None:
+        """Send so many records to each partition of a topic."""
         producer = Producer({"bootstrap.servers": self.broker.bootstrap})
         for number in range(PARTITIONS):
             for _ in range(records):
-                producer.produce(self.prefix + "purchases", b"any", partition=number)
+                producer.produce(self.prefix + topic, b"any", b"any", partition=number)
         assert producer.flush(30) == 0
 
 
@@ -95,13 +96,17 @@ def joined(group: Group) -> Iterator[Member]:
 @contextmanager
 def frozen(broker: Broker) -> Iterator[None]:
     """Stop a broker for a while."""
-    for process in broker.processes():
-        os.kill(process, signal.SIGSTOP)
+    signalled(broker, signal.SIGSTOP)
     try:
         yield
     finally:
-        for process in broker.processes():
-            os.kill(process, signal.SIGCONT)
+        signalled(broker, signal.SIGCONT)
+
+
+def signalled(broker: Broker, number: signal.Signals) -> None:
+    """Send a signal to a broker."""
+    for process in broker.processes():
+        os.kill(process, number)
 
 
 def test_nothing_is_passed_over_where_a_broker_answers_late_while_partitions_are_taken(
@@ -133,6 +138,38 @@ def test_nothing_is_passed_over_where_a_broker_answers_late_while_partitions_are
                 group.read(PARTITIONS * (BEFORE + SINCE - READ))
                 == [BEFORE + SINCE - READ] * PARTITIONS
             )
+
+
+def test_events_wait_for_consents_while_a_broker_gives_no_answer(
+    prefix: str, tmp_path: Path
+) -> None:
+    """librdkafka gives a number, and no error, for the end of a log whose leader is silent."""
+    with Broker() as broker:
+        group = Group(broker, prefix, tmp_path)
+        member = group.member
+        ends = member._ends
+
+        def ends_of_a_silent_broker(partitions: Any) -> Any:
+            member._ends = ends  # type: ignore[method-assign]
+            group.publish(1, "consents")
+            signalled(broker, signal.SIGSTOP)
+            threading.Timer(SILENT, signalled, [broker, signal.SIGCONT]).start()
+            return ends(partitions)
+
+        with joined(group):
+            wait_for(lambda: group.given, 30, "the partitions are given")
+            group.begin(0)
+            asked = dict.fromkeys(GATE, range(PARTITIONS))
+            group.call(lambda: ends(asked))  # from now on it knows the leaders
+            member._ends = ends_of_a_silent_broker  # type: ignore[method-assign]
+            group.publish(1)
+            batch = None
+            until = time.monotonic() + 30
+            while batch is None and time.monotonic() < until:
+                batch = group.call(lambda: member.fetch(0.5))
+            assert batch is not None
+            for records in batch.parts.values():
+                assert records[0].topic == "consents"
 
 
 def test_a_member_that_is_taken_for_its_own_former_self_joins_again(

@@ -50,7 +50,7 @@ class Fetched:
                 record = record_of(message, topic, partition, offset)
                 (self.gate[topic] if topic in GATE else self.others).append(record)
                 self.reached[place] = self.after_last[place] = offset + 1
-            else:
+            elif place in self.reached:
                 self.reached[place] = offset  # past the marks of transactions' ends, too
         return errors
 

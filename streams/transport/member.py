@@ -225,8 +225,9 @@ class Member(threading.Thread):
         """Fetch up to so many messages."""
         generation = self.generation
         messages = self._consumer.consume(most, seconds)
-        if self.generation == generation:  # else they are of partitions that may be another's
-            self._keep(messages)
+        if self.generation != generation:  # they are of partitions that may be another's by now
+            messages = [each for each in messages if each.error() is not None]
+        self._keep(messages)
 
     def _keep(self, messages: list[Message]) -> None:
         for message in self._fetched.keep(messages):
@@ -333,7 +334,11 @@ class Member(threading.Thread):
         asked = {self._where(place): spec for place, spec in places.items()}
         try:
             answers = self._admin.list_offsets(asked, request_timeout=ASK)
-            return {self._place(where): each.result().offset for where, each in answers.items()}
+            found = {self._place(where): each.result().offset for where, each in answers.items()}
+            if any(offset < 0 for offset in found.values()):
+                # That is what comes of a leader that died; it is no error in librdkafka's eyes.
+                raise KafkaException(KafkaError(KafkaError._TIMED_OUT, "a leader gave no answer"))
+            return found
         except KafkaException:
             # This client would go on to name the leaders of before a broker's restart.
             self._admin = AdminClient(self._admin_config)
