@@ -36,7 +36,7 @@ T = TypeVar("T")
 
 IDLE = 1.0  # seconds without a fetch, after which the group's protocol must be served all the same
 WAIT = 0.05  # seconds that one poll waits
-APART = 60.0  # seconds at least between two times that the group takes us for our former self
+APART = 20.0  # seconds at least between two times that the group takes us for our former self
 
 
 class Member(threading.Thread):
