@@ -339,6 +339,8 @@ def test_watch_shows_changes_as_json_and_ends_when_stopped(consented):
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
+        # What a shell starts in the background would not be told of it.
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),  # noqa: PLW1509
     )
     first = json.loads(watching.stdout.readline())
     watching.send_signal(signal.SIGINT)
