@@ -186,10 +186,7 @@ class Member(threading.Thread):
     def halt(self) -> int:
         """Stop reading, forget what was fetched, and begin a new generation."""
         self._consumer.assign([])
-        self._reading = False
-        self._fetched.begin({})
-        self.generation += 1
-        return self.generation
+        return self._begin_generation()
 
     # ---- batches
 
@@ -372,20 +369,20 @@ class Member(threading.Thread):
         self.metadata = consumer.consumer_group_metadata()
         consumer.assign([])  # none is read until `read_from` says where to begin
         self._places = [self._place(each) for each in partitions]
-        self._renew()
+        self.assignment = self._begin_generation()
         self._on_assigned({each.partition for each in partitions}, self.generation)
 
     def _revoked(self, _consumer: Consumer, _partitions: list[TopicPartition]) -> None:
         self._places = []
-        self._renew()
+        self.assignment = self._begin_generation()
         self._on_revoked()
 
-    def _renew(self) -> None:
-        """Read nothing until `read_from`, in what is now another assignment."""
+    def _begin_generation(self) -> int:
+        """Forget what was fetched, and read nothing until `read_from`; gives the generation."""
         self._reading = False
         self._fetched.begin({})
         self.generation += 1
-        self.assignment = self.generation
+        return self.generation
 
     def _where(self, place: Place, offset: int = OFFSET_INVALID) -> TopicPartition:
         topic, partition = place
