@@ -25,8 +25,8 @@ from tests.lane_world import PARTITIONS, wait_for
 pytestmark = pytest.mark.faults
 
 BEFORE, SINCE = 20, 5  # records of each partition
-SILENT = 3.0  # seconds: longer than a question waits for its answer
 READ = 5  # of them, according to the group's offsets
+SILENT = 3.0  # seconds: longer than a question waits for its answer
 
 
 class Group:
@@ -71,6 +71,12 @@ class Group:
             for number, of_partition in (batch.parts if batch else {}).items():
                 read[number] += len(of_partition)
         return read
+
+    def namesake(self) -> Consumer:
+        """Have another consumer join under the member's name."""
+        consumer = Consumer(self.config)
+        consumer.subscribe([self.prefix + topic for topic in INPUTS])
+        return consumer
 
     def publish(self, records: int, topic: str = "purchases") -> None:
         """Send so many records to each partition of a topic."""
@@ -178,8 +184,7 @@ def test_a_member_that_is_taken_for_its_own_former_self_joins_again(
     group = Group(broker, prefix, tmp_path)
     with joined(group):
         wait_for(lambda: group.given, 30, "the partitions are given")
-        former = Consumer(group.config)
-        former.subscribe([prefix + topic for topic in INPUTS])
+        former = group.namesake()
         wait_for(lambda: former.poll(0.1) or former.assignment(), 30, "the other one has joined")
         before = len(group.given)
         wait_for(lambda: len(group.given) > before, 30, "it has them again")
@@ -196,9 +201,10 @@ def test_a_member_whose_name_another_took_ends_with_a_sentence(
     group = Group(broker, prefix, tmp_path)
     with joined(group):
         wait_for(lambda: group.given, 30, "the partitions are given")
-        namesakes = [Consumer(group.config) for _ in range(2)]  # the second: the first comes back
-        for number, namesake in enumerate(namesakes, 2):
-            namesake.subscribe([prefix + topic for topic in INPUTS])
+        namesakes = []
+        for number in (2, 3):  # the second is the first, come back
+            namesake = group.namesake()
+            namesakes.append(namesake)
             wait_for(
                 lambda namesake=namesake, number=number: (
                     namesake.poll(0.1),
