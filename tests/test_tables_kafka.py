@@ -1,5 +1,6 @@
 """A partition's folder, brought up to the ends of changelogs in a real Kafka."""
 
+import asyncio
 import threading
 import time
 from collections import Counter
@@ -16,10 +17,13 @@ from streams.embedded import Broker
 from streams.errors import Unreachable
 from streams.scoring.citizen import Account, AccountKey, Citizen
 from streams.state import ERASURE, write_citizen
+from streams.tables.counted import Counted
 from streams.tables.overlay import Overlay, due_key
 from streams.tables.partition import PartitionStore, partition_folder
 from streams.tables.restore import Restored, changelog_ends, open_restored, restore
 from streams.topics import DAY
+from streams.transport.batch import Batch
+from streams.transport.lane import Held, Lane
 
 pytestmark = pytest.mark.kafka
 
@@ -255,3 +259,27 @@ def test_a_topic_that_is_not_there_is_a_sentence(changelogs: Changelogs, tmp_pat
     with pytest.raises(Unreachable, match="the changelog cannot be read"):
         restore(store, PARTITION, changelogs.config, "none.", TOPICS, lambda *_: None)
     store.close()
+
+
+def test_a_transaction_whose_producer_is_fenced_under_way_is_given_up(
+    changelogs: Changelogs,
+) -> None:
+    """It was still when the broker ended it: the first thing to be refused is its output."""
+    config = {**changelogs.config, "transactional.id": uuid4().hex, "linger.ms": 500}
+    unclear = []
+    lane = Lane(config, changelogs.prefix, lambda: unclear.append(True))
+    store, _ = changelogs.open()
+    held = Held(PARTITION, store, Overlay(store), Counted())
+
+    async def run() -> None:
+        await lane.begin()
+        await lane.take(1, None, [held], {})
+        async with lane.transaction(Batch(1, {PARTITION: []})) as parts:
+            for _ in parts:
+                held.overlay.ledger.put(b"a", b"value")
+                Producer(config).init_transactions(30)  # as the broker's timeout does
+        assert held.overlay.changes()["ledger"] == {}
+        await lane.leave()
+
+    asyncio.run(run())
+    assert unclear == [True]

@@ -138,6 +138,11 @@ class Lane:
                 self._fit(len(batch), time.monotonic() - began)
             except KafkaException as error:
                 self._give_up(batch, error)
+            except SystemError as error:
+                # confluent-kafka calls on_delivery with a fatal error set, and Python minds that.
+                if not isinstance(error.__cause__, KafkaException):
+                    raise
+                self._give_up(batch, error.__cause__)
 
     def _begun(self, batch: Batch) -> Producer | None:
         """Begin, unless that is refused, or the batch is of an assignment that has ended."""

@@ -166,7 +166,8 @@ class Run:
         """Assert that no worker has ended that was not struck."""
         for name, worker in self.workers.items():
             code = worker.process.poll()
-            assert code is None or worker.may_end, f"{name} ended with {code}, and nobody asked"
+            said = worker.said()[-3_000:] if code is not None else ""
+            assert code is None or worker.may_end, f"{name} ended with {code} unasked: {said}"
 
     def _send_next(self) -> None:
         pieces = self.published.pieces
