@@ -47,6 +47,7 @@ class Group:
             settings.librdkafka,
             prefix,
             0.01,
+            is_busy=lambda: False,
             on_assigned=lambda _, generation: self.given.append(generation),
             on_revoked=lambda: None,
             on_failed=self.failed.append,

@@ -43,6 +43,7 @@ class Consumer(base.Consumer):
             plan.admin_config,
             plan.prefix,
             plan.gather_seconds,
+            self.lane.is_busy,
             on_assigned=self._assigned_in_member,
             on_revoked=self._revoked_in_member,
             on_failed=self._failed_in_member,

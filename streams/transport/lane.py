@@ -270,6 +270,10 @@ class Lane:
         """Tell whether a batch is of the assignment that holds now."""
         return batch.generation == self.generation != NONE
 
+    def is_busy(self) -> bool:
+        """Tell whether a transaction runs."""
+        return self._running.locked()
+
     async def idle(self) -> None:
         """Wait until no transaction runs."""
         async with self._running:

@@ -36,12 +36,14 @@ T = TypeVar("T")
 
 IDLE = 1.0  # seconds without a fetch, after which the group's protocol must be served all the same
 WAIT = 0.05  # seconds that one poll waits
+LOOK = 0.005  # seconds between two looks whether the batch before is done
 APART = 20.0  # seconds at least between two times that the group takes us for our former self
 
 
 class Member(threading.Thread):
     """Fetches batches for the partitions that the group gives it.
 
+    `is_busy()` tells whether the batch before is still worked on;
     `on_assigned(partitions, generation)` is called in this thread and must not block;
     `on_revoked()` blocks until nobody works on the partitions any more; `on_failed(error)` says
     what ended the thread before anybody stopped it.
@@ -53,6 +55,7 @@ class Member(threading.Thread):
         admin_config: Mapping[str, Any],
         prefix: str,
         gather_seconds: float,
+        is_busy: Callable[[], bool],
         on_assigned: Callable[[set[int], int], None],
         on_revoked: Callable[[], None],
         on_failed: Callable[[BaseException], None],
@@ -65,6 +68,7 @@ class Member(threading.Thread):
         self._prefix = prefix
         self._topics: list[str] = []  # as Kafka knows them
         self._gather_seconds = gather_seconds
+        self._is_busy = is_busy
         self._on_assigned = on_assigned
         self._on_revoked = on_revoked
         self._on_failed = on_failed
@@ -209,6 +213,13 @@ class Member(threading.Thread):
             self._consume(1, WAIT if seconds else 0)
         if len(fetched.others) < most:
             self._consume(most - len(fetched.others), self._gather_seconds)
+        while (  # small batches would queue up before the lane, each with a transaction's cost
+            self._is_busy()
+            and len(fetched.others) < most
+            and self.generation == generation
+            and not self._called()
+        ):
+            self._consume(most - len(fetched.others), LOOK)
         ready = min(len(fetched.others), most)  # what comes later asks for ends of its own
         topics = self._read_gate(most)
         if not topics or self.generation != generation:
