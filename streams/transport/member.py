@@ -79,6 +79,7 @@ class Member(threading.Thread):
         self._reading = False  # between `read_from` and the end of a generation
         self._paused = False
         self._noted = 0.0
+        self._last_batch = 0.0  # when it was handed over
         self._joined_again = -APART  # when, if the group took us for our own former self
         self.generation = 0
         self.assignment = 0  # the generation in which the group last gave or took partitions
@@ -211,8 +212,9 @@ class Member(threading.Thread):
             if self.generation != generation or time.monotonic() > deadline or self._called():
                 return None
             self._consume(1, WAIT if seconds else 0)
-        if len(fetched.others) < most:
-            self._consume(most - len(fetched.others), self._gather_seconds)
+        if len(fetched.others) < most:  # who comes after a pause waits for nobody
+            left = self._last_batch + self._gather_seconds - time.monotonic()
+            self._consume(most - len(fetched.others), max(left, 0))
         while (  # small batches would queue up before the lane, each with a transaction's cost
             self._is_busy()
             and len(fetched.others) < most
@@ -224,6 +226,7 @@ class Member(threading.Thread):
         topics = self._read_gate(most)
         if not topics or self.generation != generation:
             return None
+        self._last_batch = time.monotonic()
         return fetched.cut(generation, topics, ready)
 
     def _called(self) -> bool:
