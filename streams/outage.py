@@ -13,6 +13,8 @@ _PASSING = frozenset(
         KafkaError._TIMED_OUT,
         KafkaError._TIMED_OUT_QUEUE,
         KafkaError._WAIT_COORD,
+        KafkaError._DESTROY_BROKER,  # librdkafka lets go of a broker that has a new address
+        KafkaError._NOENT,  # "no leaders found": none of the partitions asked about has one now
         KafkaError.BROKER_NOT_AVAILABLE,
         KafkaError.COORDINATOR_LOAD_IN_PROGRESS,
         KafkaError.COORDINATOR_NOT_AVAILABLE,
