@@ -93,7 +93,7 @@ class Worker:
 
     def events(self, name: str) -> list[dict[str, Any]]:
         """The lines of its log with this name."""
-        lines = (line for line in self.said().splitlines() if line.startswith("{"))
+        lines = (line for line in self.said().splitlines() if line.startswith("{") and name in line)
         return [line for line in map(json.loads, lines) if line["event"] == name]
 
     def wait_ready(self, seconds: float = 60) -> Self:
@@ -283,7 +283,9 @@ class Outsider:
                 "enable.auto.commit": False,
                 "auto.offset.reset": "error",
                 "enable.partition.eof": True,
-                "fetch.wait.max.ms": 20,
+                # To be told of each record as it comes would keep a processor busy.
+                "fetch.min.bytes": 1_000_000,
+                "fetch.wait.max.ms": 50,
             }
         )
         self._records: dict[str, list[Record]] = {}
