@@ -14,7 +14,7 @@ from pathlib import Path
 
 from streams.bench.latency import Latency, count_of, latency
 from streams.bench.load import Load
-from streams.bench.process import Process, cpu_seconds
+from streams.bench.process import Process, broker_cpu_seconds
 from streams.bench.restore import restored_per_s
 from streams.bench.scores import Scores, compare, last_scores
 from streams.bench.send import Sender
@@ -23,7 +23,6 @@ from streams.bench.ways import FAUST_PART, Lane, Way
 from streams.embedded import Broker
 from streams.errors import BadUsage
 
-START_SECONDS = 120.0
 MEASURE_SECONDS = 1_800.0
 CALM_RATE = 2_000.0  # events a second, for the latency of a worker that has little to do
 MOST_RATE = 50_000.0  # events a second that one sender keeps sending on time
@@ -93,11 +92,11 @@ class Bench:
         ends = sender.send(load.events, rounds) if way.reads_committed else {}
         release = sender.release if way.reads_committed else lambda: sender.send(load.events)
         with way.start(stage, load, state) as process:
-            process.wait(lambda: way.began(stage, process, prepared), "its start", START_SECONDS)
-            used, of_broker = process.cpu_seconds(), self._broker_cpu_seconds()
+            process.wait(lambda: way.began(stage, process, prepared), "its start", MEASURE_SECONDS)
+            used, of_broker = process.cpu_seconds(), broker_cpu_seconds(self._broker)
             seconds = _timed(process, release, lambda: way.done(stage, process, ends))
             used = process.cpu_seconds() - used
-            of_broker = self._broker_cpu_seconds() - of_broker
+            of_broker = broker_cpu_seconds(self._broker) - of_broker
             peak = process.peak_rss_mib()
             process.stop()
         if not way.reads_committed:
@@ -124,14 +123,11 @@ class Bench:
             )
 
         with way.start(stage, load, stage.folder / "state-again") as process:
-            process.wait(lambda: way.began_again(process), "its second start", START_SECONDS)
+            process.wait(lambda: way.began_again(process), "its second start", MEASURE_SECONDS)
             restored = restored_per_s(process) if isinstance(way, Lane) else None
             after = After(restored, at(CALM_RATE, 0), at(most / 2, count_of(CALM_RATE)))
             process.stop()
         return after
-
-    def _broker_cpu_seconds(self) -> float:
-        return sum(map(cpu_seconds, self._broker.processes()))
 
     def _compare(self, way: Way, stage: Stage) -> None:
         """Hold the scores of plain Faust's citizens against those of the runs before."""

@@ -12,6 +12,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
+from streams.embedded import Broker
 from streams.errors import PlainscoreError
 
 LOOK_SECONDS = 0.05  # to ask costs the broker something, too
@@ -106,6 +107,11 @@ def cpu_seconds(process: int) -> float:
     """Give the time on processors until now of a running process."""
     after_name = Path(f"/proc/{process}/stat").read_text().rpartition(")")[2].split()
     return (int(after_name[11]) + int(after_name[12])) / _TICKS
+
+
+def broker_cpu_seconds(broker: Broker) -> float:
+    """Give the time on processors until now of all its nodes."""
+    return sum(map(cpu_seconds, broker.processes()))
 
 
 def _die_with_parent() -> None:
