@@ -39,7 +39,7 @@ def disk(world: World) -> Iterator[Disk]:
 
 
 def large(history: History, events: int) -> list[Sent]:
-    """Purchases in one partition that each take 16 KB of the ledger, and can hardly be compressed."""
+    """Purchases in one partition: 16 KB of the ledger each, which can hardly be compressed."""
     random = Random(5)
     names = [name for name in history.names if partition_of(name, PARTITIONS) == 0]
     return [
