@@ -66,6 +66,7 @@ def _compile(root: Path, folder: Path) -> None:
         extensions = mypycify(
             [*NO_CONFIGURATION, *MODULES, GENERATED],
             target_dir=str(folder / "c"),
+            debug_level="0",
             group_name="streams",
         )
         if os.name == "posix":  # calls within the one library then go straight to their target
