@@ -130,11 +130,18 @@ def _settings(
     if not names:
         return {}
     resources = [ConfigResource(ResourceType.TOPIC, name) for name in names]
-    asked = admin.describe_configs(resources, request_timeout=ANSWER_WITHIN)
-    return {
-        resource.name: {entry.name: entry.value for entry in entries.values()}
-        for resource, entries in _answers(connection, asked)
-    }
+    until = monotonic() + ANSWER_WITHIN
+    while True:
+        # A broker that has just started may not have heard yet of topics that the others know.
+        waited_for = [KafkaError.UNKNOWN_TOPIC_OR_PART] if monotonic() < until else []
+        asked = admin.describe_configs(resources, request_timeout=ANSWER_WITHIN)
+        found = {
+            resource.name: {entry.name: entry.value for entry in entries.values()}
+            for resource, entries in _answers(connection, asked, *waited_for)
+        }
+        if len(found) == len(names):
+            return found
+        sleep(0.05)
 
 
 def _create(
