@@ -81,6 +81,7 @@ def check_no_open_transaction(admin: AdminClient, prefix: str) -> None:
         answers = admin.list_offsets(asked, isolation_level=level, request_timeout=30)
         ends.append({(at.topic, at.partition): f.result().offset for at, f in answers.items()})
     stable, high = ends
+    assert all(end >= 0 for end in (*stable.values(), *high.values())), "a leader gave no answer"
     open_ones = [place for place in high if stable[place] != high[place]]
     assert not open_ones, f"transactions are open in {open_ones}"
 
