@@ -1,14 +1,16 @@
 """What an event costs as the number of citizens grows.
 
 Run as `python -m streams.bench.growth CITIZENS...`, with room for 1 KiB a citizen in memory and for
-2 on the disk of temporary files. All of them have consented before the same number of events comes,
-as unevenly as in `plainscore bench --full`. Each number gives a JSON object on a line: the better
-of two runs, since what a busy machine does meanwhile only ever costs more.
+2 on the disk of temporary files. All citizens have consented before the same number of events
+comes, as uneven as in `plainscore bench --full`: once the very same events, of 10,000 of them, so
+that nothing differs but how many others there are; and once of all of them, who share a batch's
+reading and writing less the more they are. Each gives a JSON object on a line.
 """
 
 import json
 import sys
 import tempfile
+from dataclasses import replace
 from pathlib import Path
 
 from streams.bench.load import FULL, make
@@ -17,23 +19,26 @@ from streams.bench.ways import Lane
 from streams.embedded import Broker
 
 EVENTS = 200_000
-RUNS = 2
+SOME = 10_000  # citizens
 
 
 def main(*sizes: str) -> None:
     """Measure one size after the other, each on a broker of its own that has warmed up."""
     way = Lane("lane_100_ms", 100)
-    for size in sizes:
+    of_some = make(EVENTS, SOME, FULL)
+    for size in map(int, sizes):
+        of_all = make(EVENTS, size, FULL)
+        loads = {SOME: replace(of_all, events=of_some.events), size: of_all}
         with (
             tempfile.TemporaryDirectory(prefix="plainscore-growth-") as folder,
             Broker(Path(folder) / "broker") as broker,
         ):
-            Bench(broker, make(EVENTS // 4, 10_000, FULL), Path(folder)).run(way)
-            bench = Bench(broker, make(EVENTS, int(size), FULL), Path(folder))
-            runs = [bench.run_full(way) for _ in range(RUNS)]
-        best = max(runs, key=lambda run: run[0].events_per_cpu_s)
-        sys.stdout.write(json.dumps(_told(*best)) + "\n")
-        sys.stdout.flush()
+            Bench(broker, of_some, Path(folder)).run(way)
+            for active, load in loads.items():
+                told = {"citizens": size, "events_of": active}
+                told |= _told(*Bench(broker, load, Path(folder)).run_full(way))
+                sys.stdout.write(json.dumps(told) + "\n")
+                sys.stdout.flush()
 
 
 def _told(run: Run, after: After) -> dict[str, int]:
@@ -41,7 +46,6 @@ def _told(run: Run, after: After) -> dict[str, int]:
     assert calm is not None
     assert restored is not None
     told = {
-        "citizens": run.citizens,
         "worker_cpu_us_per_event": run.cpu_seconds / run.events * 1e6,
         "broker_cpu_us_per_event": run.broker_cpu_seconds / run.events * 1e6,
         "events_per_s": run.events_per_s,

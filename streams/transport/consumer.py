@@ -183,7 +183,8 @@ class Consumer(base.Consumer):
             held = await self.transport.restore(sorted(partitions))
             self.app.tables.overlays = {each.number: each.overlay for each in held}
             await lane.take(generation, member.metadata, held, offsets)
-            if await self._asked(lambda: member.read_from(generation, offsets)):
+            reading = member.call(lambda: member.read_from(generation, offsets))
+            if await asyncio.wrap_future(reading):
                 self.transport.on_ready(sorted(partitions))
         except Exception as error:
             await self._fail(error)
