@@ -37,7 +37,8 @@ T = TypeVar("T")
 IDLE = 1.0  # seconds without a fetch, after which the group's protocol must be served all the same
 WAIT = 0.05  # seconds that one poll waits
 LOOK = 0.005  # seconds between two looks whether the batch before is done
-APART = 20.0  # seconds at least between two times that the group takes us for our former self
+APART = 10.0  # seconds at least between two times that the group takes us for our former self
+NAMESAKE = 3  # times that it does so one soon after the other: that is another worker
 
 
 class Member(threading.Thread):
@@ -80,7 +81,8 @@ class Member(threading.Thread):
         self._paused = False
         self._noted = 0.0
         self._last_batch = 0.0  # when it was handed over
-        self._joined_again = -APART  # when, if the group took us for our own former self
+        self._fenced = 0  # times that the group knew a later member of this name, each soon again
+        self._fenced_at = 0.0
         self.generation = 0
         self.assignment = 0  # the generation in which the group last gave or took partitions
         self.metadata: Any = None  # of the group, for the transaction: taken on assignment
@@ -247,8 +249,6 @@ class Member(threading.Thread):
                 log.warning("fetch_failed", topic=message.topic(), why=error.str())
             elif _SAME_NAME not in error.str():
                 raise KafkaException(error)
-            elif time.monotonic() - self._joined_again < APART:
-                raise _taken()
             else:
                 self._join_again()
 
@@ -256,11 +256,16 @@ class Member(threading.Thread):
         """Join as a new consumer: this one has ended, as one of its name has joined after it.
 
         Nearly always that is itself: where it was too long without the group's broker it joins once
-        more, and takes a late answer to what it asked before for the end. Only another worker does
-        so again at once. Kafka tells nobody which of the two it is.
+        more, and takes a late answer to what it asked before for the end. That may come with each
+        broker that is replaced. Only another worker does so again and again, at once. Kafka tells
+        nobody which of the two it is.
         """
+        now = time.monotonic()
+        self._fenced = self._fenced + 1 if now - self._fenced_at < APART else 1
+        self._fenced_at = now
+        if self._fenced >= NAMESAKE:
+            raise _taken()
         log.warning("joining_again", why="the group knows a later member of this worker's name")
-        self._joined_again = time.monotonic()
         self._consumer.close()
         self._revoked(self._consumer, [])
         self._consumer = Consumer(self._config)
