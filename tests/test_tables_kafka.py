@@ -4,7 +4,7 @@ import asyncio
 import threading
 import time
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 from uuid import uuid4
@@ -22,8 +22,8 @@ from streams.tables.overlay import Overlay, due_key
 from streams.tables.partition import PartitionStore, partition_folder
 from streams.tables.restore import Restored, changelog_ends, open_restored, restore
 from streams.topics import DAY
+from streams.transport import lane
 from streams.transport.batch import Batch
-from streams.transport.lane import Held, Lane
 
 pytestmark = pytest.mark.kafka
 
@@ -266,20 +266,41 @@ def test_a_transaction_whose_producer_is_fenced_under_way_is_given_up(
 ) -> None:
     """It was still when the broker ended it: the first thing to be refused is its output."""
     config = {**changelogs.config, "transactional.id": uuid4().hex, "linger.ms": 500}
+    assert given_up(changelogs, config, lambda: Producer(config).init_transactions(30))
+
+
+def test_a_transaction_of_which_nothing_is_heard_any_more_is_given_up(
+    changelogs: Changelogs, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """librdkafka may never come back from a call, whatever time it was given."""
+
+    class Lost(Producer):
+        def send_offsets_to_transaction(self, *_: Any) -> None:
+            threading.Event().wait()
+
+    monkeypatch.setattr(lane, "Producer", Lost)
+    monkeypatch.setattr(lane, "NO_ANSWER", 0.5)
+    assert given_up(changelogs, {**changelogs.config, "transactional.id": uuid4().hex})
+
+
+def given_up(
+    changelogs: Changelogs, config: dict[str, Any], under_way: Callable[[], Any] = lambda: None
+) -> bool:
+    """Run a transaction that changes a row; tells whether that was forgotten, and to be redone."""
     unclear = []
-    lane = Lane(config, changelogs.prefix, lambda: unclear.append(True))
+    running = lane.Lane(config, changelogs.prefix, lambda: unclear.append(True))
     store, _ = changelogs.open()
-    held = Held(PARTITION, store, Overlay(store), Counted())
+    held = lane.Held(PARTITION, store, Overlay(store), Counted())
 
     async def run() -> None:
-        await lane.begin()
-        await lane.take(1, None, [held], {})
-        async with lane.transaction(Batch(1, {PARTITION: []})) as parts:
+        await running.begin()
+        await running.take(1, None, [held], {("consents", PARTITION): 0})
+        async with running.transaction(Batch(1, {PARTITION: []})) as parts:
             for _ in parts:
                 held.overlay.ledger.put(b"a", b"value")
-                Producer(config).init_transactions(30)  # as the broker's timeout does
+                under_way()
         assert held.overlay.changes()["ledger"] == {}
-        await lane.leave()
+        await running.leave()
 
     asyncio.run(run())
-    assert unclear == [True]
+    return unclear == [True]

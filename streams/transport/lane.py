@@ -6,9 +6,11 @@ the changelogs, then restore to them.
 """
 
 import asyncio
+import threading
 import time
 from collections import defaultdict
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Iterator, Mapping
+from concurrent.futures import Future
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from typing import Any, TypeVar
@@ -35,6 +37,8 @@ NONE = -1  # a generation without partitions
 FIRST_RECORDS = 1_000  # in a batch, until it is seen how fast the machine is
 FEWEST_RECORDS = 100  # in a batch, however slow it is
 LONG = 3.0  # seconds of a transaction; far fewer than Kafka lets one last (transaction.timeout.ms)
+ANSWER = 12.0  # seconds for one step; a transaction that lasts as long has been ended by Kafka
+NO_ANSWER = ANSWER + 3.0  # seconds after which librdkafka has lost one, or is very late
 LONGEST_PAUSE = 10.0  # seconds between two tries of what fails again and again
 Offsets = dict[str, int]  # by table, the next offset of its changelog; -1 until it is known
 
@@ -177,11 +181,11 @@ class Lane:
             self.most = min(MOST_RECORDS, self.most * 2)
 
     async def _finish(self, batch: Batch, parts: list[Part]) -> None:
-        producer, run = self._producer, asyncio.get_running_loop().run_in_executor
+        producer = self._producer
         assert producer is not None
         # 3. all output is flushed, and the last value of each key in the changelogs with it
         with metrics.commit_phase.labels("produce").time():
-            left = await run(None, producer.flush, 30)
+            left = await _answered(producer.flush, ANSWER)
             if left or any(offset < 0 for part in parts for offset in part.offsets.values()):
                 raise KafkaException(KafkaError(KafkaError._TIMED_OUT, "output was not delivered"))
         # 4. the input's offsets, with the group's metadata: whoever lost a partition fails here
@@ -192,13 +196,13 @@ class Lane:
                 TopicPartition(full_name(topic, self._prefix), partition, offset)
                 for (topic, partition), offset in (fence | batch.positions).items()
             ]
-            await run(None, producer.send_offsets_to_transaction, places, self.metadata, 30)
+            await _answered(producer.send_offsets_to_transaction, places, self.metadata, ANSWER)
         # 5. commit
         with metrics.commit_phase.labels("commit").time():
-            await run(None, producer.commit_transaction, 30)
+            await _answered(producer.commit_transaction, ANSWER)
         # 6. one write per partition: its rows, and how far the changelogs are in them
         with metrics.commit_phase.labels("write").time():
-            await run(None, _write_stores, parts)
+            await asyncio.get_running_loop().run_in_executor(None, _write_stores, parts)
         self._next.update(batch.positions)
         self._failures = 0
         _count(batch, parts)
@@ -285,6 +289,29 @@ class Lane:
         if self.generation == NONE:
             return []
         return [held.number for held in self.held.values() if held.pending]
+
+
+async def _answered(call: Callable[..., T], *arguments: Any) -> T:
+    """Have librdkafka do something, and wait for it, but not for ever.
+
+    Where a group's broker is replaced it may never come back from send_offsets_to_transaction,
+    whatever time it was given. Its thread is left behind with the producer then, and must not keep
+    the process from ending.
+    """
+    answer: Future[T] = Future()
+
+    def ask() -> None:
+        try:
+            answer.set_result(call(*arguments))
+        except BaseException as error:  # the waiting one gets it
+            answer.set_exception(error)
+
+    threading.Thread(target=ask, name="transaction", daemon=True).start()
+    waiting = asyncio.wrap_future(answer)
+    await asyncio.wait([waiting], timeout=NO_ANSWER)
+    if not waiting.done():
+        raise KafkaException(KafkaError(KafkaError._TIMED_OUT, "librdkafka gives no answer"))
+    return waiting.result()
 
 
 async def to_the_end(work: Awaitable[T]) -> T:
