@@ -12,7 +12,7 @@ from streams.embedded import Broker
 # Set where every part is installed on purpose: a part that is missing then fails its tests.
 STRICT = os.environ.get("NOTHING_MISSING") == "1"
 
-LONGEST = ("test_wheel.py", "test_schedules.py")
+LONGEST = ("test_wheel.py", "test_schedules.py", "test_delivery_faults.py", "test_start_order.py")
 
 
 @pytest.fixture(scope="session")

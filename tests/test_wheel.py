@@ -88,6 +88,6 @@ def test_its_compiled_modules_score_as_their_sources_do(installed: Path, tmp_pat
         shutil.copytree(ROOT / name, tmp_path / name)
     shutil.copy(ROOT / "pyproject.toml", tmp_path)
     pip = (sys.executable, "-m", "pip", "--python", installed / "python")
-    run(*pip, "install", "-q", "pytest", "pytest-timeout", "hypothesis")
+    run(*pip, "install", "-q", "pytest", "pytest-timeout", "pytest-xdist", "hypothesis")
     chosen = [f"tests/test_{name}.py" for name in CORE]
     run(installed / "python", "-m", "pytest", "-q", *chosen, cwd=tmp_path)
