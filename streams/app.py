@@ -3,7 +3,7 @@
 import asyncio
 import threading
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -32,6 +32,8 @@ from streams.topics import DAY, LARGEST, TOMBSTONES_STAY
 from streams.transport.lane import Held, to_the_end
 from streams.transport.name import Name, take_name
 from streams.transport.transport import Plan, Transport
+
+AT_ONCE = 2  # partitions that are restored side by side: Python itself keeps more from being faster
 
 log = structlog.get_logger(__name__)
 
@@ -156,10 +158,8 @@ async def _restore(worker: Worker, standby: Standby, partitions: list[int]) -> l
     """
     worker.readiness.set("restored", False, "restoring")
     await standby.stop()  # their folders may be among its copies
-    held: list[Held] = []
+    held = await _open_all(worker, partitions)
     try:
-        for number in partitions:
-            held.append(await _open(worker, number))
         run = asyncio.get_running_loop().run_in_executor
         now = time.time_ns() // 1_000_000
         # To the end: what is deleted must not be what the next restore opens.
@@ -173,7 +173,35 @@ async def _restore(worker: Worker, standby: Standby, partitions: list[int]) -> l
     return held
 
 
-async def _open(worker: Worker, number: int) -> Held:
+async def _open_all(worker: Worker, numbers: list[int]) -> list[Held]:
+    """Open partitions, some at a time; if one cannot be, or nobody waits any more, none is."""
+    began = time.monotonic()
+    turn = asyncio.Semaphore(AT_ONCE)
+
+    async def open_in_turn(number: int) -> tuple[Held, Restored]:
+        async with turn:
+            return await _open(worker, number)
+
+    openings = [asyncio.ensure_future(open_in_turn(number)) for number in numbers]
+    try:
+        opened = await asyncio.gather(*openings)
+    except BaseException:
+        for opening in openings:
+            opening.cancel()
+        for ended in await to_the_end(asyncio.gather(*openings, return_exceptions=True)):
+            if not isinstance(ended, BaseException):
+                ended[0].store.close()
+        raise
+    log.info(
+        "partitions_restored",
+        partitions=len(opened),
+        records=sum(restored.records for _, restored in opened),
+        seconds=round(time.monotonic() - began, 3),
+    )
+    return [held for held, _ in opened]
+
+
+async def _open(worker: Worker, number: int) -> tuple[Held, Restored]:
     store, restored = await _bring_up(worker, number)
     metrics.restore_seconds.observe(restored.seconds)
     metrics.held.start(number, restored.citizens, restored.tiers)
@@ -183,7 +211,8 @@ async def _open(worker: Worker, number: int) -> Held:
         records=restored.records,
         seconds=round(restored.seconds, 3),
     )
-    return Held(number, store, Overlay(store), Counted(restored.citizens, restored.tiers))
+    counted = Counted(restored.citizens, restored.tiers)
+    return Held(number, store, Overlay(store), counted), restored
 
 
 async def _copy(worker: Worker, number: int) -> None:
@@ -206,6 +235,7 @@ async def _bring_up(worker: Worker, number: int) -> tuple[PartitionStore, Restor
             raise _Cancelled
 
     progress = Progress(number)
+    fetching = replace(worker.memory, fetched=worker.memory.fetched // AT_ONCE).fetching
 
     def on_progress(read: int, left: int) -> None:
         go_on()
@@ -216,7 +246,7 @@ async def _bring_up(worker: Worker, number: int) -> tuple[PartitionStore, Restor
         lambda: open_restored(
             worker.folder,
             number,
-            {**worker.settings.librdkafka, **worker.memory.fetching},
+            {**worker.settings.librdkafka, **fetching},
             worker.settings.prefix,
             {table: f"{table}-changelog" for table in TABLES},
             on_progress,

@@ -12,7 +12,6 @@ import pytest
 from streams.bench import load
 from streams.bench.latency import Latency, number_in, percentile
 from streams.bench.measure import After, Run
-from streams.bench.restore import rate_of
 from streams.bench.send import due
 from streams.bench.summary import full_summary, summary
 from streams.codec import decode
@@ -92,18 +91,6 @@ def test_a_percentile_is_a_value_that_so_many_do_not_exceed():
     assert found == [1, 500, 990, 999, 1_000]
     assert percentile([3.0], 99.9) == 3.0
     assert percentile([1.0, 9.0], 99) == 9.0
-
-
-def test_the_rate_of_a_restore_is_over_all_partitions():
-    page = """
-plainscore_restore_records_total{partition="0"} 300.0
-plainscore_restore_records_total{partition="1"} 100.0
-# TYPE plainscore_restore_seconds histogram
-plainscore_restore_seconds_bucket{le="+Inf"} 2.0
-plainscore_restore_seconds_count 2.0
-plainscore_restore_seconds_sum 0.5
-"""
-    assert rate_of(page) == 800
 
 
 def runs() -> list[Run]:

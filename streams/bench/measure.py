@@ -15,7 +15,6 @@ from pathlib import Path
 from streams.bench.latency import Latency, count_of, latency
 from streams.bench.load import Load
 from streams.bench.process import Process, broker_cpu_seconds
-from streams.bench.restore import restored_per_s
 from streams.bench.scores import Scores, compare, last_scores
 from streams.bench.send import Sender
 from streams.bench.stage import Stage
@@ -124,7 +123,7 @@ class Bench:
 
         with way.start(stage, load, stage.folder / "state-again") as process:
             process.wait(lambda: way.began_again(process), "its second start", MEASURE_SECONDS)
-            restored = restored_per_s(process) if isinstance(way, Lane) else None
+            restored = way.restored_per_s(process) if isinstance(way, Lane) else None
             after = After(restored, at(CALM_RATE, 0), at(most / 2, count_of(CALM_RATE)))
             process.stop()
         return after

@@ -1,0 +1,103 @@
+"""Partitions that a worker takes are opened together: all of them, or none."""
+
+import asyncio
+import threading
+from collections import Counter
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from streams import app
+from streams.app import AT_ONCE, Worker, _open_all
+from streams.errors import PlainscoreError
+from streams.memory import split
+from streams.ready import Readiness
+from streams.settings import Settings
+from streams.tables.partition import PartitionStore, partition_folder
+from streams.tables.restore import Restored
+from streams.transport.name import Name
+
+PARTITIONS = 5
+
+
+class Restores:
+    """In place of the changelogs: folders that open at once, or when they may."""
+
+    def __init__(self) -> None:
+        self.open_now = self.most = 0
+        self.began: list[int] = []
+        self.lock = threading.Lock()
+        self.fails: int | None = None
+        self.waits: int | None = None
+
+    def __call__(self, folder: Path, number: int, *given: Any) -> tuple[PartitionStore, Restored]:
+        with self.lock:
+            self.began.append(number)
+            self.open_now += 1
+            self.most = max(self.most, self.open_now)
+        try:
+            if number == self.fails:
+                raise PlainscoreError("it cannot be", where="here", next_step="Wait.")
+            go_on = given[-1]
+            while number == self.waits:
+                go_on()
+            return PartitionStore.open(partition_folder(folder, number)), Restored(
+                number, 0.5, 0, Counter()
+            )
+        finally:
+            with self.lock:
+                self.open_now -= 1
+
+
+@pytest.fixture
+def restores(monkeypatch: pytest.MonkeyPatch) -> Restores:
+    replaced = Restores()
+    monkeypatch.setattr(app, "open_restored", replaced)
+    return replaced
+
+
+@pytest.fixture
+def worker(tmp_path: Path) -> Worker:
+    memory = split(512, PARTITIONS)
+    return Worker(Settings(), PARTITIONS, Readiness(), tmp_path, Name("w", None), memory)
+
+
+def nothing_is_open(worker: Worker) -> bool:
+    """RocksDB lets nobody open a folder twice."""
+    for number in range(PARTITIONS):
+        PartitionStore.open(partition_folder(worker.folder, number)).close()
+    return True
+
+
+def test_all_are_opened_some_at_a_time_and_given_in_order(restores: Restores, worker: Worker):
+    held = asyncio.run(_open_all(worker, [3, 0, 4, 1, 2]))
+    assert [each.number for each in held] == [3, 0, 4, 1, 2]
+    assert restores.most <= AT_ONCE
+    for each in held:
+        each.store.close()
+    assert nothing_is_open(worker)
+
+
+@pytest.mark.parametrize("number", range(PARTITIONS))
+def test_if_one_cannot_be_opened_none_stays_open(restores: Restores, worker: Worker, number: int):
+    restores.fails = number
+    with pytest.raises(PlainscoreError, match="it cannot be"):
+        asyncio.run(_open_all(worker, list(range(PARTITIONS))))
+    assert nothing_is_open(worker)
+
+
+@pytest.mark.parametrize("number", range(PARTITIONS))
+def test_if_nobody_waits_any_more_none_stays_open(restores: Restores, worker: Worker, number: int):
+    restores.waits = number
+
+    async def leave() -> None:
+        opening = asyncio.ensure_future(_open_all(worker, list(range(PARTITIONS))))
+        while number not in restores.began:
+            await asyncio.sleep(0.01)
+        opening.cancel()
+        await opening
+
+    with pytest.raises(asyncio.CancelledError):
+        asyncio.run(leave())
+    assert nothing_is_open(worker)
