@@ -25,6 +25,7 @@ from tests.lane_world import PARTITIONS, wait_for
 pytestmark = pytest.mark.faults
 
 BEFORE, SINCE = 20, 5  # records of each partition
+MANY, MOST = 1_000, 100  # records of each partition, and in a batch
 READ = 5  # of them, according to the group's offsets
 SILENT = 3.0  # seconds: longer than a question waits for its answer
 
@@ -38,6 +39,7 @@ class Group:
             brokers=broker.bootstrap, prefix=prefix, state_dir=folder, group=prefix + "group"
         )
         self.broker, self.prefix = broker, prefix
+        self.busy_until = 0.0  # by the monotonic clock
         self.given: list[int] = []  # generations in which it was given partitions
         self.failed: list[BaseException] = []
         name, memory = take_name(folder, settings.group), split(settings.memory_mib, PARTITIONS)
@@ -47,7 +49,7 @@ class Group:
             settings.librdkafka,
             prefix,
             0.01,
-            is_busy=lambda: False,
+            is_busy=lambda: time.monotonic() < self.busy_until,
             on_assigned=lambda _, generation: self.given.append(generation),
             on_revoked=lambda: None,
             on_failed=self.failed.append,
@@ -145,6 +147,23 @@ def test_nothing_is_passed_over_where_a_broker_answers_late_while_partitions_are
                 group.read(PARTITIONS * (BEFORE + SINCE - READ))
                 == [BEFORE + SINCE - READ] * PARTITIONS
             )
+
+
+def test_consents_that_come_in_masses_do_not_make_a_batch_larger_than_it_may_be(
+    broker: Broker, prefix: str, tmp_path: Path
+) -> None:
+    """A transaction of more would last longer than Kafka lets one last."""
+    group = Group(broker, prefix, tmp_path)
+    with joined(group):
+        wait_for(lambda: group.given, 30, "the partitions are given")
+        group.begin(0)
+        group.publish(MANY, "consents")
+        group.busy_until = time.monotonic() + 2
+        read: list[int] = []
+        while sum(read) < MANY * PARTITIONS:
+            batch = group.call(lambda: group.member.fetch(5, MOST))
+            read.append(len(batch))
+    assert max(read) <= 2 * MOST
 
 
 def test_events_wait_for_consents_while_a_broker_gives_no_answer(

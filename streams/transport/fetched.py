@@ -23,6 +23,10 @@ class Fetched:
         self.reached: dict[Place, int] = {}  # up to where each place was fetched
         self.after_last: dict[Place, int] = {}  # one past the last record; markers may follow it
 
+    def __len__(self) -> int:
+        """Count the records."""
+        return len(self.others) + sum(map(len, self.gate.values()))
+
     def begin(self, offsets: Mapping[Place, int]) -> None:
         """Forget all, and go on from these offsets."""
         self.others.clear()

@@ -214,16 +214,16 @@ class Member(threading.Thread):
             if self.generation != generation or time.monotonic() > deadline or self._called():
                 return None
             self._consume(1, WAIT if seconds else 0)
-        if len(fetched.others) < most:  # who comes after a pause waits for nobody
+        if len(fetched) < most:  # who comes after a pause waits for nobody
             left = self._last_batch + self._gather_seconds - time.monotonic()
-            self._consume(most - len(fetched.others), max(left, 0))
+            self._consume(most - len(fetched), max(left, 0))
         while (  # small batches would queue up before the lane, each with a transaction's cost
             self._is_busy()
-            and len(fetched.others) < most
+            and len(fetched) < most
             and self.generation == generation
             and not self._called()
         ):
-            self._consume(most - len(fetched.others), LOOK)
+            self._consume(most - len(fetched), LOOK)
         ready = min(len(fetched.others), most)  # what comes later asks for ends of its own
         topics = self._read_gate(most)
         if not topics or self.generation != generation:
