@@ -188,9 +188,12 @@ async def _open_all(worker: Worker, numbers: list[int]) -> list[Held]:
     except BaseException:
         for opening in openings:
             opening.cancel()
-        for ended in await to_the_end(asyncio.gather(*openings, return_exceptions=True)):
-            if not isinstance(ended, BaseException):
-                ended[0].store.close()
+        try:
+            await to_the_end(asyncio.wait(openings))
+        finally:  # whoever cancels this wait finds them closed, too
+            for opening in openings:
+                if not opening.cancelled() and opening.exception() is None:
+                    opening.result()[0].store.close()
         raise
     log.info(
         "partitions_restored",
