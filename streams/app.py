@@ -184,7 +184,8 @@ async def _open_all(worker: Worker, numbers: list[int]) -> list[Held]:
 
     openings = [asyncio.ensure_future(open_in_turn(number)) for number in numbers]
     try:
-        opened = await asyncio.gather(*openings)
+        # Cancelled once: who is cancelled again while it lets its folder go would leave it open.
+        opened = await asyncio.gather(*map(asyncio.shield, openings))
     except BaseException:
         for opening in openings:
             opening.cancel()
