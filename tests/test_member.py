@@ -18,6 +18,7 @@ from streams.embedded import Broker
 from streams.memory import split
 from streams.settings import Settings
 from streams.topics import GATE, INPUTS
+from streams.transport.batch import MOST_RECORDS, Batch
 from streams.transport.member import Member
 from streams.transport.name import take_name
 from tests.lane_world import PARTITIONS, wait_for
@@ -65,13 +66,21 @@ class Group:
         offsets |= {("purchases", number): read for number in range(PARTITIONS)}
         assert self.call(lambda: self.member.read_from(self.given[-1], offsets))
 
+    def batches(self, records: int, most: int = MOST_RECORDS) -> list[Batch]:
+        """Fetch until so many records came, or for half a minute."""
+        batches: list[Batch] = []
+        until = time.monotonic() + 30
+        while sum(map(len, batches)) < records and time.monotonic() < until:
+            batch = self.call(lambda: self.member.fetch(0.5, most))
+            if batch is not None:
+                batches.append(batch)
+        return batches
+
     def read(self, records: int) -> list[int]:
         """Read until so many came; gives how many of each partition."""
         read = [0] * PARTITIONS
-        until = time.monotonic() + 30
-        while sum(read) < records and time.monotonic() < until:
-            batch = self.call(lambda: self.member.fetch(0.5))
-            for number, of_partition in (batch.parts if batch else {}).items():
+        for batch in self.batches(records):
+            for number, of_partition in batch.parts.items():
                 read[number] += len(of_partition)
         return read
 
@@ -100,6 +109,14 @@ def joined(group: Group) -> Iterator[Member]:
     finally:
         group.member.stop()
         group.member.join(30)
+
+
+@contextmanager
+def given_partitions(group: Group) -> Iterator[None]:
+    """The member in its group, that has its partitions."""
+    with joined(group):
+        wait_for(lambda: group.given, 30, "the partitions are given")
+        yield
 
 
 @contextmanager
@@ -154,15 +171,12 @@ def test_consents_that_come_in_masses_do_not_make_a_batch_larger_than_it_may_be(
 ) -> None:
     """A transaction of more would last longer than Kafka lets one last."""
     group = Group(broker, prefix, tmp_path)
-    with joined(group):
-        wait_for(lambda: group.given, 30, "the partitions are given")
+    with given_partitions(group):
         group.begin(0)
         group.publish(MANY, "consents")
         group.busy_until = time.monotonic() + 2
-        read: list[int] = []
-        while sum(read) < MANY * PARTITIONS:
-            batch = group.call(lambda: group.member.fetch(5, MOST))
-            read.append(len(batch))
+        read = [len(batch) for batch in group.batches(MANY * PARTITIONS, MOST)]
+    assert sum(read) == MANY * PARTITIONS
     assert max(read) <= 2 * MOST
 
 
@@ -182,19 +196,15 @@ def test_events_wait_for_consents_while_a_broker_gives_no_answer(
             threading.Timer(SILENT, signalled, [broker, signal.SIGCONT]).start()
             return ends(partitions)
 
-        with joined(group):
-            wait_for(lambda: group.given, 30, "the partitions are given")
+        with given_partitions(group):
             group.begin(0)
             asked = dict.fromkeys(GATE, range(PARTITIONS))
             group.call(lambda: ends(asked))  # from now on it knows the leaders
             member._ends = ends_of_a_silent_broker  # type: ignore[method-assign]
             group.publish(1)
-            batch = None
-            until = time.monotonic() + 30
-            while batch is None and time.monotonic() < until:
-                batch = group.call(lambda: member.fetch(0.5))
-            assert batch is not None
-            for records in batch.parts.values():
+            batches = group.batches(1)
+            assert batches
+            for records in batches[0].parts.values():
                 assert records[0].topic == "consents"
 
 
@@ -202,8 +212,7 @@ def test_a_member_that_is_taken_for_its_own_former_self_joins_again(
     broker: Broker, prefix: str, tmp_path: Path
 ) -> None:
     group = Group(broker, prefix, tmp_path)
-    with joined(group):
-        wait_for(lambda: group.given, 30, "the partitions are given")
+    with given_partitions(group):
         former = group.namesake()
         wait_for(lambda: former.poll(0.1) or former.assignment(), 30, "the other one has joined")
         before = len(group.given)
@@ -219,8 +228,7 @@ def test_a_member_whose_name_another_took_ends_with_a_sentence(
     broker: Broker, prefix: str, tmp_path: Path
 ) -> None:
     group = Group(broker, prefix, tmp_path)
-    with joined(group):
-        wait_for(lambda: group.given, 30, "the partitions are given")
+    with given_partitions(group):
         namesakes = []
         for number in (2, 3, 4):  # the first, that comes back at once each time
             namesake = group.namesake()

@@ -210,7 +210,7 @@ class Member(threading.Thread):
         generation = self.generation
         deadline = time.monotonic() + seconds
         fetched = self._fetched
-        while not fetched.others and not any(fetched.gate.values()):
+        while not len(fetched):
             if self.generation != generation or time.monotonic() > deadline or self._called():
                 return None
             self._consume(1, WAIT if seconds else 0)
