@@ -62,8 +62,7 @@ def _values(text: str | bytes, lines: dict[Path, int]) -> tuple[list[Problem], A
     """
     text = _decoded(text)
     try:
-        _refuse_what_no_page_needs(text)
-        node = yaml.compose(text, Loader=yaml.SafeLoader)
+        node = yaml.compose(text, Loader=_Page)
     except yaml.reader.ReaderError as error:
         line = text.count("\n", 0, error.position) + 1
         raise _refused(line, "a character stands here that no text may hold") from error
@@ -90,10 +89,17 @@ def _decoded(text: str | bytes) -> str:
         raise _refused(line, "the text is not UTF-8 here, save it as UTF-8") from error
 
 
-def _refuse_what_no_page_needs(text: str) -> None:
-    """Go through the text before a tree is made of it: aliases and depth could make one too big."""
-    depth = 0
-    for event in yaml.parse(text, Loader=yaml.SafeLoader):
+class _Page(yaml.SafeLoader):
+    """Refuses what no page needs before a tree is made of it: aliases and depth could make that too
+    big.
+    """
+
+    def __init__(self, text: str) -> None:
+        super().__init__(text)
+        self._depth = 0
+
+    def get_event(self) -> yaml.Event:
+        event: yaml.Event = super().get_event()  # type: ignore[no-untyped-call]
         tag = getattr(event, "tag", None)
         line = 1 if event.start_mark is None else event.start_mark.line + 1
         if isinstance(event, yaml.AliasEvent) or getattr(event, "anchor", None):
@@ -101,11 +107,12 @@ def _refuse_what_no_page_needs(text: str) -> None:
         if tag:
             raise _refused(line, f"tags such as {shown(tag)} are not read, leave it out")
         if isinstance(event, yaml.CollectionStartEvent):
-            depth += 1
+            self._depth += 1
         if isinstance(event, yaml.CollectionEndEvent):
-            depth -= 1
-        if depth > _DEEPEST:
+            self._depth -= 1
+        if self._depth > _DEEPEST:
             raise _refused(line, f"parts lie more than {_DEEPEST} deep in each other here")
+        return event
 
 
 def _refused(line: int, what: str) -> Refused:
