@@ -68,7 +68,6 @@ async def _run(make: Any, pulse: Any) -> None:
     app = make()
     # Citizens are many objects that live long and make no cycles: the collector went through all of
     # them again and again, for a tenth of the time.
-    gc.collect()
     gc.freeze()
     gc.set_threshold(100_000, 50, 100)
     beat = asyncio.ensure_future(pulse.beat())
