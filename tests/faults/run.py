@@ -23,7 +23,6 @@ from tests.faults.worker import STRUCK
 from tests.lane_world import PARTITIONS, World, check
 
 LONG = 60.0  # seconds in which anything that is waited for must come
-QUICK = '{"fetch.wait.max.ms": "50"}'  # a topic's end is heard of so soon
 STEP = 0.03  # seconds between two looks
 PATIENT = 0.2  # seconds between two ticks that keep workers busy when all has been sent
 
@@ -60,7 +59,6 @@ class Run:
         """Start a worker; its state is where those of its name had it."""
         settings = {
             "COMMIT_MS": str(self.schedule.commit_ms),
-            "KAFKA": QUICK,
             **self.settings.get(name, {}),
         }
         if self.tombstones_stay is not None:

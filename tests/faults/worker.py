@@ -5,6 +5,7 @@ before the command line's own `main` is called. Importing this module imports al
 needs, so that a process that has done so can be forked into workers at once.
 """
 
+import inspect
 import os
 import random
 import signal
@@ -12,6 +13,7 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -28,7 +30,9 @@ import streams.transport.check
 import streams.transport.lane
 import streams.transport.scorecards
 from streams.cli.main import main
+from streams.codec import Undecodable, decode
 from streams.tables.partition import PartitionStore
+from streams.topics import INPUTS
 from tests.faults.orders import Orders
 from tests.lane_world import die_with_us
 
@@ -118,8 +122,12 @@ def _hasten(tombstones_stay: int | None) -> None:
     """Make what takes long in production short; no meaning depends on it."""
     of_consumer, of_producer = streams.app.consumer_config, streams.app.producer_config
     of_memory = streams.app.split
-    sooner = {"session.timeout.ms": SESSION_MS, "heartbeat.interval.ms": SESSION_MS // 5}
-    streams.app.consumer_config = lambda *given: of_consumer(*given) | sooner
+    of_group = {
+        "session.timeout.ms": SESSION_MS,
+        "heartbeat.interval.ms": SESSION_MS // 5,
+        "fetch.wait.max.ms": 100,  # longer, as that alone keeps a broker of many workers busy
+    }
+    streams.app.consumer_config = lambda *given: of_consumer(*given) | of_group
     streams.app.producer_config = lambda *given: (
         of_producer(*given) | {"transaction.timeout.ms": TRANSACTION_MS}
     )
@@ -127,6 +135,16 @@ def _hasten(tombstones_stay: int | None) -> None:
     streams.process.ROWS_A_BATCH, streams.process.CITIZENS_A_BATCH = PIECE, PIECE // 2
     if tombstones_stay is not None:
         streams.app.TOMBSTONES_STAY = tombstones_stay
+
+
+def _prepare() -> None:
+    """Do once, before workers are forked, what each of them would begin with."""
+    inspect.getmodule(
+        _prepare.__code__
+    )  # Faust asks for an agent's, and goes through all there are
+    for topic in (*INPUTS, "scorecards"):
+        with suppress(Undecodable):
+            decode(topic, b"")  # it has no reader before
 
 
 def work(
@@ -142,3 +160,6 @@ def work(
     wrap(Places(folder), tombstones_stay)
     sys.argv = ["plainscore", "worker"]
     sys.exit(main())
+
+
+_prepare()
