@@ -12,7 +12,7 @@ from tests.faults.worker import work
 from tests.lane_world import Worker
 
 _FORKING = multiprocessing.get_context("forkserver")
-_FORKING.set_forkserver_preload(["tests.faults.worker"])
+_FORKING.set_forkserver_preload(["tests.faults.prepared"])
 
 
 class Forked:

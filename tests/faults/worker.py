@@ -2,10 +2,9 @@
 
 Nothing in streams/ knows of this: the functions that make up the lane's six steps are wrapped
 before the command line's own `main` is called. Importing this module imports all that a worker
-needs, so that a process that has done so can be forked into workers at once.
+needs.
 """
 
-import inspect
 import os
 import random
 import signal
@@ -13,7 +12,6 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Mapping
-from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -30,9 +28,7 @@ import streams.transport.check
 import streams.transport.lane
 import streams.transport.scorecards
 from streams.cli.main import main
-from streams.codec import Undecodable, decode
 from streams.tables.partition import PartitionStore
-from streams.topics import INPUTS
 from tests.faults.orders import Orders
 from tests.lane_world import die_with_us
 
@@ -119,7 +115,7 @@ def wrap(places: Places, tombstones_stay: int | None) -> None:
 
 
 def _hasten(tombstones_stay: int | None) -> None:
-    """Make what takes long in production short; no meaning depends on it."""
+    """Make what takes long short, and the broker less busy; no meaning depends on it."""
     of_consumer, of_producer = streams.app.consumer_config, streams.app.producer_config
     of_memory = streams.app.split
     of_group = {
@@ -137,16 +133,6 @@ def _hasten(tombstones_stay: int | None) -> None:
         streams.app.TOMBSTONES_STAY = tombstones_stay
 
 
-def _prepare() -> None:
-    """Do once, before workers are forked, what each of them would begin with."""
-    inspect.getmodule(
-        _prepare.__code__
-    )  # Faust asks for an agent's, and goes through all there are
-    for topic in (*INPUTS, "scorecards"):
-        with suppress(Undecodable):
-            decode(topic, b"")  # it has no reader before
-
-
 def work(
     environment: Mapping[str, str], log: Path, folder: Path, tombstones_stay: int | None
 ) -> None:
@@ -160,6 +146,3 @@ def work(
     wrap(Places(folder), tombstones_stay)
     sys.argv = ["plainscore", "worker"]
     sys.exit(main())
-
-
-_prepare()
