@@ -20,7 +20,8 @@ AROUND = ("avro_parts", "codec", "given", "process", "published", "record", "sta
 GENERATED = "streams/generated.py"  # readers and writers of the schemas, a text until here
 MODULES = [f"streams/scoring/{name}.py" for name in SCORING]
 MODULES += [f"streams/{name}.py" for name in AROUND]
-MODULES += ["streams/validity.py", "streams/tables/overlay.py"]
+MODULES += ["streams/validity.py"]
+MODULES += [f"streams/tables/{name}.py" for name in ("counted", "overlay", "restore")]
 MODULES += [f"streams/transport/{name}.py" for name in ("batch", "fetched", "out")]
 NO_CONFIGURATION = ["--config-file=", "--ignore-missing-imports"]  # what is called need not be here
 

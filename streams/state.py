@@ -284,11 +284,11 @@ def standing_of(key: bytes, value: bytes) -> Standing:
     if key.startswith(b"\x00"):
         return Standing(0 if key.startswith(ERASURE) else None)
     citizen = decode_state("citizen", value)
-    tiers = (
+    tiers = [
         (account["scorecard"], account["tier"])
         for account in citizen["accounts"]
         if not account["shadow"] and account["tier"]
-    )
+    ]
     return Standing(citizen["due"], 1, tuple(tiers))
 
 

@@ -9,14 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import structlog
-from confluent_kafka import (
-    OFFSET_BEGINNING,
-    Consumer,
-    KafkaError,
-    KafkaException,
-    Message,
-    TopicPartition,
-)
+from confluent_kafka import Consumer, KafkaError, KafkaException, Message, TopicPartition
 
 from streams.errors import PlainscoreError, Unreachable
 from streams.outage import AGAIN, ASK, passes
@@ -34,6 +27,7 @@ from streams.tables.partition import (
 from streams.topics import DAY, full_name
 
 BATCH = 5_000  # records written at once
+SHORT = 0.01  # seconds that a whole batch is waited for: what is there is written meanwhile
 NOT_OWNED_FOR = 7 * DAY  # then a folder is deleted
 
 OnProgress = Callable[[int, int], None]  # records read, records still to read
@@ -50,6 +44,7 @@ def _wait_on() -> None:
 class Ends:
     """Where the changelogs of a partition begin and end, by table; an end is one past the last."""
 
+    asked_ms: int  # when that was so
     low: dict[str, int]
     high: dict[str, int]
 
@@ -77,10 +72,9 @@ def open_restored(
     """Open a partition's folder, begin it anew if it is of no use, and restore it."""
     path = partition_folder(state_dir, partition)
     ends = changelog_ends(partition, consumer_config, prefix, topics, on_wait)
-    now = time.time_ns() // 1_000_000
     try:
         store = PartitionStore.open(path)
-        if not usable(store, ends.low, ends.high, delete_retention_ms, now):
+        if not usable(store, ends.low, ends.high, delete_retention_ms, ends.asked_ms):
             store.close()
             PartitionStore.destroy(path)
             store = PartitionStore.open(path)
@@ -89,7 +83,7 @@ def open_restored(
         PartitionStore.destroy(path)
         store = PartitionStore.open(path)
     try:
-        restored = restore(store, partition, consumer_config, prefix, topics, on_progress, on_wait)
+        restored = restore(store, partition, consumer_config, prefix, topics, ends, on_progress)
     except BaseException:
         store.close()
         raise
@@ -163,7 +157,7 @@ def _ends(
 ) -> Ends:
     # A client of its own each time: one from before a broker's restart may ask the leader of then.
     consumer = Consumer(_settings(consumer_config, "read_uncommitted"))
-    ends = Ends({}, {})
+    ends = Ends(time.time_ns() // 1_000_000, {}, {})
     try:
         for table, topic in topics.items():
             place = TopicPartition(full_name(topic, prefix), partition)
@@ -179,23 +173,21 @@ def restore(
     consumer_config: Mapping[str, Any],
     prefix: str,
     topics: Mapping[str, str],
+    ends: Ends,
     on_progress: OnProgress,
-    on_wait: OnWait = _wait_on,
 ) -> Restored:
-    """Read the changelogs from the stored offsets to the ends that they have now.
+    """Read the changelogs from the stored offsets to their ends.
 
     Only what was committed is read, and an open transaction is waited for: it may be the
     predecessor's last. topics: names of the changelogs without prefix, by table. on_progress is
     called many times a second; what it raises ends the restore.
     """
     began = time.monotonic()
-    asked_ms = time.time_ns() // 1_000_000
-    ends = changelog_ends(partition, consumer_config, prefix, topics, on_wait)
     places = {full_name(topic, prefix): table for table, topic in topics.items()}
     writer = _Writer(store, places)
     if store.last_write_ms() is None:
         # If this restore breaks off, the next one must know from when on tombstones were missed.
-        writer.write(asked_ms)
+        writer.write(ends.asked_ms)
     written_ms = store.last_write_ms()
 
     def left() -> int:
@@ -207,18 +199,18 @@ def restore(
         try:
             consumer.assign(
                 [
-                    TopicPartition(topic, partition, writer.offsets[table] or OFFSET_BEGINNING)
+                    # A number: to look up "the beginning" takes librdkafka half a second.
+                    TopicPartition(topic, partition, max(writer.offsets[table], ends.low[table]))
                     for topic, table in places.items()
                 ]
             )
             while left():
-                # consume waits for a whole batch as long as it may, also at the end of the log
-                writer.take(consumer.consume(BATCH, timeout=0.05))
+                writer.take(consumer.consume(BATCH, timeout=SHORT))
                 writer.write(written_ms)
                 on_progress(writer.records, left())
         finally:
             consumer.close()
-    counted = writer.finish(written_ms, asked_ms)
+    counted = writer.finish(written_ms, ends.asked_ms)
     return Restored(
         writer.records, time.monotonic() - began, counted.citizens, Counter(counted.tiers)
     )
