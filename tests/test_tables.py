@@ -23,7 +23,7 @@ from streams.tables.counted import Counted
 from streams.tables.overlay import Overlay
 from streams.tables.partition import FORM, Corrupt, PartitionStore, after_prefix, partition_folder
 from streams.tables.progress import EVERY, Progress
-from streams.tables.restore import delete_forgotten, usable
+from streams.tables.restore import Ends, delete_forgotten, usable
 from streams.tables.store import Store
 from streams.tables.table import Table, TableManager
 
@@ -292,8 +292,8 @@ def test_forgotten_folders_are_deleted_after_a_week(tmp_path: Path) -> None:
 # ---- usable
 
 NOW = 1_700_000_000_000
-LOW = {"citizens": 10, "ledger": 10}
-HIGH = {"citizens": 20, "ledger": 20}
+IDS = {"citizens": "a", "ledger": "b"}
+ENDS = Ends(NOW, IDS, {"citizens": 10, "ledger": 10}, {"citizens": 20, "ledger": 20})
 
 
 @pytest.mark.parametrize(
@@ -315,12 +315,21 @@ def test_which_folder_may_go_on(
     store.write({}, {}, offsets, None, NOW - age)
     store.close()
     store = PartitionStore.open(tmp_path / "p")
-    assert usable(store, LOW, HIGH, DAY, NOW) is expected
+    assert usable(store, ENDS, DAY) is expected
     store.close()
 
 
 def test_a_new_folder_may_be_used(store: PartitionStore) -> None:
-    assert usable(store, LOW, HIGH, DAY, NOW)
+    assert usable(store, ENDS, DAY)
+
+
+@pytest.mark.parametrize("ledger", ["b", "of another cluster"])
+def test_a_folder_goes_on_with_the_very_changelogs_that_it_came_from(
+    store: PartitionStore, ledger: str
+) -> None:
+    store.follow({"citizens": "a", "ledger": ledger})
+    store.write({}, {}, {"citizens": 10, "ledger": 20}, None, NOW)
+    assert usable(store, ENDS, DAY) is (ledger == "b")
 
 
 # ---- counts

@@ -44,9 +44,18 @@ class Changelogs:
         self.config = {"bootstrap.servers": brokers}
         self.prefix = f"{uuid4().hex[:8]}."
         self.state_dir = state_dir
-        topics = [NewTopic(self.prefix + name, 2, 1) for name in TOPICS.values()]
+        self.names = [self.prefix + name for name in TOPICS.values()]
+        self.create()
+
+    def create(self) -> None:
         admin = AdminClient(self.config)  # its futures end with it
+        topics = [NewTopic(name, 2, 1) for name in self.names]
         for future in admin.create_topics(topics).values():
+            future.result(30)
+
+    def delete(self) -> None:
+        admin = AdminClient(self.config)
+        for future in admin.delete_topics(self.names, operation_timeout=30).values():
             future.result(30)
 
     def begin(self) -> Producer:
@@ -184,6 +193,22 @@ def test_a_folder_of_no_use_is_restored_from_the_start(changelogs: Changelogs, s
         next(path.glob("MANIFEST-*")).write_bytes(b"not this")
     store, restored = changelogs.open()
     assert (restored.records, dict(store.rows("ledger"))) == (2, {b"1": b"one", b"2": b"two"})
+    store.close()
+
+
+def test_a_folder_of_other_changelogs_is_restored_from_the_start(changelogs: Changelogs) -> None:
+    """They have the same names, and the folder's offsets lie within them."""
+    changelogs.commit("ledger", {b"1": b"one", b"2": b"two"})
+    store, _ = changelogs.open()
+    store.close()
+    changelogs.delete()
+    changelogs.create()
+    changelogs.commit("ledger", {b"1": b"another", b"3": b"three"})
+    store, restored = changelogs.open()
+    assert (restored.records, dict(store.rows("ledger"))) == (2, {b"1": b"another", b"3": b"three"})
+    store.close()
+    store, restored = changelogs.open()
+    assert restored.records == 0
     store.close()
 
 

@@ -47,7 +47,8 @@ _LEFT_BEHIND = (
     "Look at free space and permissions there. Nothing is lost: the next start restores it."
 )
 
-_FORM, _WRITTEN, _COUNTED, _OFFSET = b"form", b"written", b"counted", b"offset-"
+_FORM, _WRITTEN, _COUNTED = b"form", b"written", b"counted"
+_OFFSET, _FOLLOWS = b"offset-", b"follows-"  # and a table
 
 
 class Corrupt(BadData):
@@ -125,8 +126,15 @@ class PartitionStore:
 
     def offsets(self) -> dict[str, int]:
         """Give, by table, the next offset of its changelog; {} if the folder is new."""
-        rows = self.rows("meta", _OFFSET, after_prefix(_OFFSET))
-        return {key.removeprefix(_OFFSET).decode(): int(value) for key, value in rows}
+        return {table: int(value) for table, value in self._by_table(_OFFSET)}
+
+    def follows(self) -> dict[str, str]:
+        """Give, by table, the id of the topic that its rows come from; {} if the folder is new."""
+        return {table: value.decode() for table, value in self._by_table(_FOLLOWS)}
+
+    def _by_table(self, name: bytes) -> Iterator[tuple[str, bytes]]:
+        for key, value in self.rows("meta", name, after_prefix(name)):
+            yield key.removeprefix(name).decode(), value
 
     def last_write_ms(self) -> int | None:
         """Give when the folder last agreed with the ends of its changelogs; None if it is new."""
@@ -138,6 +146,12 @@ class PartitionStore:
         return self.get("meta", _COUNTED)
 
     # ---- writing
+
+    def follow(self, ids: Mapping[str, str]) -> None:
+        """Note, by table, the id of the topic that its rows come from."""
+        if self.follows() != ids:
+            noted = {_FOLLOWS + table.encode(): topic.encode() for table, topic in ids.items()}
+            self._write({"meta": noted})
 
     def write(
         self,

@@ -2,14 +2,21 @@
 
 import time
 from collections import Counter
-from collections.abc import Callable, Collection, Iterator, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
-from itertools import islice
 from pathlib import Path
 from typing import Any
 
 import structlog
-from confluent_kafka import Consumer, KafkaError, KafkaException, Message, TopicPartition
+from confluent_kafka import (
+    Consumer,
+    KafkaError,
+    KafkaException,
+    Message,
+    TopicCollection,
+    TopicPartition,
+)
+from confluent_kafka.admin import AdminClient
 
 from streams.errors import PlainscoreError, Unreachable
 from streams.outage import AGAIN, ASK, passes
@@ -45,6 +52,7 @@ class Ends:
     """Where the changelogs of a partition begin and end, by table; an end is one past the last."""
 
     asked_ms: int  # when that was so
+    ids: dict[str, str]  # of the topics: one that is made anew has another
     low: dict[str, int]
     high: dict[str, int]
 
@@ -74,7 +82,7 @@ def open_restored(
     ends = changelog_ends(partition, consumer_config, prefix, topics, on_wait)
     try:
         store = PartitionStore.open(path)
-        if not usable(store, ends.low, ends.high, delete_retention_ms, ends.asked_ms):
+        if not usable(store, ends, delete_retention_ms):
             store.close()
             PartitionStore.destroy(path)
             store = PartitionStore.open(path)
@@ -90,41 +98,31 @@ def open_restored(
     return store, restored
 
 
-def usable(
-    store: PartitionStore,
-    low: Mapping[str, int],
-    high: Mapping[str, int],
-    delete_retention_ms: int,
-    now_ms: int,
-) -> bool:
+def usable(store: PartitionStore, ends: Ends, delete_retention_ms: int) -> bool:
     """Tell whether the folder's rows, and the changelogs' tails, make the tables.
 
     If not, the log says why, and the folder must be destroyed: a tombstone that it never read may
     have left the changelog, and an erased citizen would come back.
     """
-    reason = _unusable(store, low, high, delete_retention_ms, now_ms)
+    reason = _unusable(store, ends, delete_retention_ms)
     if reason is not None:
         _log.warning("state folder is deleted and restored", folder=str(store.path), reason=reason)
     return reason is None
 
 
-def _unusable(
-    store: PartitionStore,
-    low: Mapping[str, int],
-    high: Mapping[str, int],
-    delete_retention_ms: int,
-    now_ms: int,
-) -> str | None:
+def _unusable(store: PartitionStore, ends: Ends, delete_retention_ms: int) -> str | None:
     if store.form != FORM:
         return f"it has form {store.form}, this plainscore reads form {FORM}"
     offsets, written = store.offsets(), store.last_write_ms()
     if not offsets and written is None:
         return None  # new
-    if written is None or written < now_ms - delete_retention_ms // 2:
+    if store.follows() not in ({}, ends.ids):  # none: of a plainscore that did not note them
+        return "it follows other changelogs: those of another cluster, or of deleted topics"
+    if written is None or written < ends.asked_ms - delete_retention_ms // 2:
         return "its last write is older than half of the changelogs' delete.retention.ms"
     for table in TABLES:
         offset = offsets.get(table)
-        if offset is None or not low[table] <= offset <= high[table]:
+        if offset is None or not ends.low[table] <= offset <= ends.high[table]:
             return f"its offset {offset} lies outside of the changelog of {table}"
     return None
 
@@ -157,10 +155,14 @@ def _ends(
 ) -> Ends:
     # A client of its own each time: one from before a broker's restart may ask the leader of then.
     consumer = Consumer(_settings(consumer_config, "read_uncommitted"))
-    ends = Ends(time.time_ns() // 1_000_000, {}, {})
+    admin = AdminClient({**consumer_config, "log_level": 0})
+    ends = Ends(time.time_ns() // 1_000_000, {}, {}, {})
     try:
+        names = TopicCollection([full_name(topic, prefix) for topic in topics.values()])
+        described = admin.describe_topics(names, request_timeout=ASK)
         for table, topic in topics.items():
             place = TopicPartition(full_name(topic, prefix), partition)
+            ends.ids[table] = str(described[place.topic].result().topic_id)
             ends.low[table], ends.high[table] = consumer.get_watermark_offsets(place, timeout=ASK)
     finally:
         consumer.close()
@@ -183,6 +185,7 @@ def restore(
     called many times a second; what it raises ends the restore.
     """
     began = time.monotonic()
+    store.follow(ends.ids)
     places = {full_name(topic, prefix): table for table, topic in topics.items()}
     writer = _Writer(store, places)
     if store.last_write_ms() is None:
@@ -276,23 +279,24 @@ class _Writer:
     def _take_stock(self, written_ms: int | None) -> Counted:
         """Make the index and the counts of all rows that are there."""
         counted = Counted()
-        left = ((key, None) for key, _ in self.store.rows("due"))  # by one that broke off just here
-        self._write_due(left, written_ms)
-        self._write_due(self._marks(counted), written_ms)
+        due: dict[bytes, bytes | None] = {}
+        for key, _ in self.store.rows("due"):  # left by one that broke off just here
+            due[key] = None
+            self._write_due(due, BATCH, written_ms)
+        self._write_due(due, 1, written_ms)
+        for key, value in self.store.rows("citizens"):
+            _account(counted, due, key, value, 1)
+            self._write_due(due, BATCH, written_ms)
+        self._write_due(due, 1, written_ms)
         return counted
 
-    def _marks(self, counted: Counted) -> Iterator[tuple[bytes, bytes | None]]:
-        """Count all citizens, and give what belongs into the index."""
-        for key, value in self.store.rows("citizens"):
-            due: dict[bytes, bytes | None] = {}
-            _account(counted, due, key, value, 1)
-            yield from due.items()
-
     def _write_due(
-        self, marks: Iterator[tuple[bytes, bytes | None]], written_ms: int | None
+        self, due: dict[bytes, bytes | None], fewest: int, written_ms: int | None
     ) -> None:
-        while piece := dict(islice(marks, BATCH)):
-            self.store.write({}, piece, self.offsets, None, written_ms)
+        """Write what was gathered of the index, once it is so many rows."""
+        if len(due) >= fewest:
+            self.store.write({}, due, self.offsets, None, written_ms)
+            due.clear()
 
 
 def _account(
