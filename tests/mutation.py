@@ -402,7 +402,7 @@ BREAKS = (
     Break(
         "restart: nobody is due",
         STATE,
-        'due: int | None = decode_state("citizen", value)["due"]\n    return due',
+        "return standing_of(key, value).due",
         "return None",
     ),
     Break(

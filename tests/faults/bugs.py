@@ -41,12 +41,12 @@ class Bug:
 COMMIT = """\
         # 5. commit
         with metrics.commit_phase.labels("commit").time():
-            await run(None, producer.commit_transaction, 30)
+            await _answered(producer.commit_transaction, ANSWER)
 """
 WRITE = """\
         # 6. one write per partition: its rows, and how far the changelogs are in them
         with metrics.commit_phase.labels("write").time():
-            await run(None, _write_stores, parts)
+            await asyncio.get_running_loop().run_in_executor(None, _write_stores, parts)
 """
 CAREFUL = """\
         self._producer = None
@@ -78,7 +78,8 @@ BUGS = (
         LANE,
         (
             (
-                "await run(None, producer.send_offsets_to_transaction, places, self.metadata, 30)",
+                "await _answered(producer.send_offsets_to_transaction, "
+                "places, self.metadata, ANSWER)",
                 "assert places",
             ),
         ),
@@ -126,9 +127,9 @@ BUGS = (
         LANE,
         (
             (
-                "            await run(None, producer.commit_transaction, 30)\n",
+                "            await _answered(producer.commit_transaction, ANSWER)\n",
                 "            try:\n"
-                "                await run(None, producer.commit_transaction, 30)\n"
+                "                await _answered(producer.commit_transaction, ANSWER)\n"
                 "            except KafkaException:\n"
                 "                pass\n",
             ),
@@ -164,7 +165,7 @@ BUGS = (
         "an old folder is taken for a fresh one",
         "old folder",
         RESTORE,
-        (("written < now_ms - delete_retention_ms // 2", "written < 0"),),
+        (("written < ends.asked_ms - delete_retention_ms // 2", "written < 0"),),
     ),
     Bug(
         "consents are not read before events",
