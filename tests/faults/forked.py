@@ -54,8 +54,9 @@ class StruckWorker(Worker):
         """Fork it."""
         self.log.touch()
         given = dict(environment)
+        fetch = int(given.pop("PLAINSCORE_FETCH_MS"))
         stay = given.pop("PLAINSCORE_TOMBSTONES_STAY", None)
-        arguments = (given, self.log, self.folder, stay and int(stay))
+        arguments = (given, self.log, self.folder, fetch, stay and int(stay))
         process = _FORKING.Process(target=work, args=arguments)
         process.start()
         return Forked(process)

@@ -59,6 +59,7 @@ class Run:
         """Start a worker; its state is where those of its name had it."""
         settings = {
             "COMMIT_MS": str(self.schedule.commit_ms),
+            "FETCH_MS": str(self.schedule.fetch_ms),
             **self.settings.get(name, {}),
         }
         if self.tombstones_stay is not None:

@@ -47,6 +47,7 @@ class Schedule:
     faults: tuple[str, ...]
     workers: int
     commit_ms: int
+    fetch_ms: int  # after which a broker answers a worker though there is little
 
     @property
     def brokers(self) -> int:
@@ -64,4 +65,6 @@ def drawn(seed: int) -> Schedule:
     else:
         faults = [BROKER, random.choice([each for each in CHEAP if each != "cut"])]
     random.shuffle(faults)
-    return Schedule(seed, tuple(faults), random.choice((1, 1, 2)), random.choice((10, 30, 100)))
+    workers, commit_ms = random.choice((1, 1, 2)), random.choice((10, 30, 100))
+    # The shorter, the more often events are there before their consents; it keeps a broker busy.
+    return Schedule(seed, tuple(faults), workers, commit_ms, random.choice((20, 100, 100)))

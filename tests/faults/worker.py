@@ -73,7 +73,7 @@ class Places:
         return lambda: read() + type(read())(self._clock_ahead * unit)
 
 
-def wrap(places: Places, tombstones_stay: int | None) -> None:
+def wrap(places: Places, fetch_ms: int, tombstones_stay: int | None) -> None:
     """Put the places in; tombstones_stay: ms, where the changelogs' tombstones go so soon."""
     around, transport = places.around, streams.transport.lane
 
@@ -111,17 +111,17 @@ def wrap(places: Places, tombstones_stay: int | None) -> None:
     transport._write_stores = write_all
     PartitionStore._write = write_one
     time.time, time.time_ns = places.clock(time.time, 1), places.clock(time.time_ns, 10**9)
-    _hasten(tombstones_stay)
+    _hasten(fetch_ms, tombstones_stay)
 
 
-def _hasten(tombstones_stay: int | None) -> None:
+def _hasten(fetch_ms: int, tombstones_stay: int | None) -> None:
     """Make what takes long short, and the broker less busy; no meaning depends on it."""
     of_consumer, of_producer = streams.app.consumer_config, streams.app.producer_config
     of_memory = streams.app.split
     of_group = {
         "session.timeout.ms": SESSION_MS,
         "heartbeat.interval.ms": SESSION_MS // 5,
-        "fetch.wait.max.ms": 100,  # longer, as that alone keeps a broker of many workers busy
+        "fetch.wait.max.ms": fetch_ms,
     }
     streams.app.consumer_config = lambda *given: of_consumer(*given) | of_group
     streams.app.producer_config = lambda *given: (
@@ -134,7 +134,11 @@ def _hasten(tombstones_stay: int | None) -> None:
 
 
 def work(
-    environment: Mapping[str, str], log: Path, folder: Path, tombstones_stay: int | None
+    environment: Mapping[str, str],
+    log: Path,
+    folder: Path,
+    fetch_ms: int,
+    tombstones_stay: int | None,
 ) -> None:
     """Be a worker, in a process that was made for it."""
     die_with_us()
@@ -143,6 +147,6 @@ def work(
     output = os.open(log, os.O_WRONLY | os.O_CREAT | os.O_TRUNC)
     os.dup2(output, 1)
     os.dup2(output, 2)
-    wrap(Places(folder), tombstones_stay)
+    wrap(Places(folder), fetch_ms, tombstones_stay)
     sys.argv = ["plainscore", "worker"]
     sys.exit(main())
