@@ -20,10 +20,11 @@ from streams import metrics
 from streams.errors import BadUsage, PlainscoreError
 from streams.process import CitizensView, View
 from streams.tables.counted import Counted
+from streams.tables.ends import Ends
 from streams.tables.overlay import Overlay
 from streams.tables.partition import FORM, Corrupt, PartitionStore, after_prefix, partition_folder
 from streams.tables.progress import EVERY, Progress
-from streams.tables.restore import Ends, delete_forgotten, usable
+from streams.tables.restore import delete_forgotten, usable
 from streams.tables.store import Store
 from streams.tables.table import Table, TableManager
 

@@ -18,9 +18,10 @@ from streams.errors import Unreachable
 from streams.scoring.citizen import Account, AccountKey, Citizen
 from streams.state import ERASURE, write_citizen
 from streams.tables.counted import Counted
+from streams.tables.ends import changelog_ends
 from streams.tables.overlay import Overlay, due_key
 from streams.tables.partition import PartitionStore, partition_folder
-from streams.tables.restore import Restored, changelog_ends, open_restored
+from streams.tables.restore import Restored, open_restored
 from streams.topics import DAY
 from streams.transport import lane
 from streams.transport.batch import Batch

@@ -8,29 +8,15 @@ from pathlib import Path
 from typing import Any
 
 import structlog
-from confluent_kafka import (
-    Consumer,
-    KafkaError,
-    KafkaException,
-    Message,
-    TopicCollection,
-    TopicPartition,
-)
-from confluent_kafka.admin import AdminClient
+from confluent_kafka import Consumer, KafkaError, Message, TopicPartition
 
-from streams.errors import PlainscoreError, Unreachable
-from streams.outage import AGAIN, ASK, passes
+from streams.outage import passes
 from streams.process import HEARTBEAT
 from streams.state import standing_of
 from streams.tables.counted import Counted
+from streams.tables.ends import Ends, OnWait, changelog_ends, reading, unreachable
 from streams.tables.overlay import due_key
-from streams.tables.partition import (
-    FORM,
-    TABLES,
-    Corrupt,
-    PartitionStore,
-    partition_folder,
-)
+from streams.tables.partition import FORM, TABLES, Corrupt, PartitionStore, partition_folder
 from streams.topics import DAY, full_name
 
 BATCH = 5_000  # records written at once
@@ -38,23 +24,8 @@ SHORT = 0.01  # seconds that a whole batch is waited for: what is there is writt
 NOT_OWNED_FOR = 7 * DAY  # then a folder is deleted
 
 OnProgress = Callable[[int, int], None]  # records read, records still to read
-OnWait = Callable[[], None]  # called while no broker answers
 
 _log = structlog.get_logger(__name__)
-
-
-def _wait_on() -> None:
-    """Go on waiting, however long it takes."""
-
-
-@dataclass(frozen=True)
-class Ends:
-    """Where the changelogs of a partition begin and end, by table; an end is one past the last."""
-
-    asked_ms: int  # when that was so
-    ids: dict[str, str]  # of the topics: one that is made anew has another
-    low: dict[str, int]
-    high: dict[str, int]
 
 
 @dataclass(frozen=True)
@@ -75,7 +46,7 @@ def open_restored(
     topics: Mapping[str, str],
     on_progress: OnProgress,
     delete_retention_ms: int,
-    on_wait: OnWait = _wait_on,
+    on_wait: OnWait,
 ) -> tuple[PartitionStore, Restored]:
     """Open a partition's folder, begin it anew if it is of no use, and restore it."""
     path = partition_folder(state_dir, partition)
@@ -127,48 +98,6 @@ def _unusable(store: PartitionStore, ends: Ends, delete_retention_ms: int) -> st
     return None
 
 
-def changelog_ends(
-    partition: int,
-    consumer_config: Mapping[str, Any],
-    prefix: str,
-    topics: Mapping[str, str],
-    on_wait: OnWait = _wait_on,
-) -> Ends:
-    """Ask where the changelogs begin and end; what open transactions have written counts too.
-
-    Brokers that are away are asked again, and what on_wait raises ends that.
-    """
-    while True:
-        try:
-            return _ends(partition, consumer_config, prefix, topics)
-        except KafkaException as error:
-            if not passes(error.args[0]):
-                where = f"{', '.join(topics.values())}, partition {partition}"
-                raise _unreachable(error.args[0], where) from error
-            _log.warning("broker_asked_again", why=error.args[0].str())
-        on_wait()
-        time.sleep(AGAIN)
-
-
-def _ends(
-    partition: int, consumer_config: Mapping[str, Any], prefix: str, topics: Mapping[str, str]
-) -> Ends:
-    # A client of its own each time: one from before a broker's restart may ask the leader of then.
-    consumer = Consumer(_settings(consumer_config, "read_uncommitted"))
-    admin = AdminClient({**consumer_config, "log_level": 0})
-    ends = Ends(time.time_ns() // 1_000_000, {}, {}, {})
-    try:
-        names = TopicCollection([full_name(topic, prefix) for topic in topics.values()])
-        described = admin.describe_topics(names, request_timeout=ASK)
-        for table, topic in topics.items():
-            place = TopicPartition(full_name(topic, prefix), partition)
-            ends.ids[table] = str(described[place.topic].result().topic_id)
-            ends.low[table], ends.high[table] = consumer.get_watermark_offsets(place, timeout=ASK)
-    finally:
-        consumer.close()
-    return ends
-
-
 def restore(
     store: PartitionStore,
     partition: int,
@@ -198,7 +127,7 @@ def restore(
 
     on_progress(0, left())
     if left():
-        consumer = Consumer(_settings(consumer_config, "read_committed"))
+        consumer = Consumer(reading(consumer_config, "read_committed"))
         try:
             consumer.assign(
                 [
@@ -250,7 +179,7 @@ class _Writer:
             elif error.code() == KafkaError._PARTITION_EOF and offset is not None:
                 self.offsets[table] = offset  # past aborted records and the marks of ends
             elif not passes(error):
-                raise _unreachable(error, f"{message.topic()}, partition {message.partition()}")
+                raise unreachable(error, f"{message.topic()}, partition {message.partition()}")
         for rows in self.rows.values():
             rows.pop(HEARTBEAT, None)
             rows.pop(None, None)
@@ -329,25 +258,3 @@ def delete_forgotten(state_dir: Path, owned: Collection[int], now_ms: int) -> li
             _log.info("state folder of a partition not owned for a week deleted", folder=str(path))
             deleted.append(path)
     return deleted
-
-
-def _settings(consumer_config: Mapping[str, Any], isolation: str) -> dict[str, Any]:
-    return {
-        "fetch.queue.backoff.ms": 10,
-        "fetch.wait.max.ms": 50,
-        **consumer_config,
-        "group.id": "plainscore-restore",  # librdkafka wants one; nobody joins it
-        "enable.auto.commit": False,
-        "enable.auto.offset.store": False,
-        "enable.partition.eof": True,
-        "auto.offset.reset": "error",
-        "isolation.level": isolation,
-    }
-
-
-def _unreachable(error: KafkaError, where: str) -> PlainscoreError:
-    return Unreachable(
-        f"the changelog cannot be read: {error.str()}",
-        where=where,
-        next_step="See that the brokers are up and that the topic exists (plainscore topics plan).",
-    )

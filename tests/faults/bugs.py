@@ -104,8 +104,8 @@ BUGS = (
         RESTORE,
         (
             (
-                'Consumer(_settings(consumer_config, "read_committed"))',
-                'Consumer(_settings(consumer_config, "read_uncommitted"))',
+                'Consumer(reading(consumer_config, "read_committed"))',
+                'Consumer(reading(consumer_config, "read_uncommitted"))',
             ),
         ),
     ),
