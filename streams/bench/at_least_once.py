@@ -54,7 +54,8 @@ class Lane(lane.Lane):
         ]
         if places:  # else the batch was work that was left, and no record
             commit = partial(self.member._consumer.commit, offsets=places, asynchronous=False)
-            await asyncio.get_running_loop().run_in_executor(None, commit)
+            # In the member's own thread: another one waits in vain while that one fetches.
+            await asyncio.wrap_future(self.member.call(commit))
 
 
 class Consumer(consumer.Consumer):
