@@ -3,10 +3,11 @@
 import asyncio
 import threading
 import time
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import faust
 import structlog
@@ -22,6 +23,7 @@ from streams.ready import Readiness
 from streams.settings import Settings
 from streams.standby import Standby
 from streams.tables.counted import Counted
+from streams.tables.ends import Ends, changelog_ends
 from streams.tables.overlay import Overlay
 from streams.tables.partition import TABLES, PartitionStore, bound
 from streams.tables.progress import Progress
@@ -34,6 +36,9 @@ from streams.transport.name import Name, take_name
 from streams.transport.transport import Plan, Transport
 
 AT_ONCE = 2  # partitions that are restored side by side: Python itself keeps more from being faster
+CHANGELOGS = {table: f"{table}-changelog" for table in TABLES}
+
+T = TypeVar("T")
 
 log = structlog.get_logger(__name__)
 
@@ -176,11 +181,12 @@ async def _restore(worker: Worker, standby: Standby, partitions: list[int]) -> l
 async def _open_all(worker: Worker, numbers: list[int]) -> list[Held]:
     """Open partitions, some at a time; if one cannot be, or nobody waits any more, none is."""
     began = time.monotonic()
+    ends = await _ends(worker, numbers)
     turn = asyncio.Semaphore(AT_ONCE)
 
     async def open_in_turn(number: int) -> tuple[Held, Restored]:
         async with turn:
-            return await _open(worker, number)
+            return await _open(worker, number, ends[number])
 
     openings = [asyncio.ensure_future(open_in_turn(number)) for number in numbers]
     try:
@@ -205,8 +211,8 @@ async def _open_all(worker: Worker, numbers: list[int]) -> list[Held]:
     return [held for held, _ in opened]
 
 
-async def _open(worker: Worker, number: int) -> tuple[Held, Restored]:
-    store, restored = await _bring_up(worker, number)
+async def _open(worker: Worker, number: int, ends: Ends) -> tuple[Held, Restored]:
+    store, restored = await _bring_up(worker, number, ends)
     metrics.restore_seconds.observe(restored.seconds)
     metrics.held.start(number, restored.citizens, restored.tiers)
     log.info(
@@ -221,50 +227,71 @@ async def _open(worker: Worker, number: int) -> tuple[Held, Restored]:
 
 async def _copy(worker: Worker, number: int) -> None:
     """Bring the copy of another's partition up to date."""
-    store, restored = await _bring_up(worker, number)
+    ends = await _ends(worker, [number])
+    store, restored = await _bring_up(worker, number, ends[number])
     log.debug("partition_copied", partition=number, records=restored.records)
     await to_the_end(asyncio.get_running_loop().run_in_executor(None, store.close))
 
 
-class _Cancelled(Exception):
-    """Nobody waits for this restore any more."""
+async def _ends(worker: Worker, numbers: list[int]) -> dict[int, Ends]:
+    """Ask where the changelogs of partitions end."""
+    settings = worker.settings
+    return await _while_awaited(
+        lambda go_on: changelog_ends(
+            numbers, settings.librdkafka, settings.prefix, CHANGELOGS, go_on
+        )
+    )
 
 
-async def _bring_up(worker: Worker, number: int) -> tuple[PartitionStore, Restored]:
+async def _bring_up(worker: Worker, number: int, ends: Ends) -> tuple[PartitionStore, Restored]:
     """Open a partition's folder and restore it; whoever cancels this finds it closed again."""
+    progress = Progress(number)
+    fetching = replace(worker.memory, fetched=worker.memory.fetched // AT_ONCE).fetching
+
+    def bring_up(go_on: Callable[[], None]) -> tuple[PartitionStore, Restored]:
+        def on_progress(read: int, left: int) -> None:
+            go_on()
+            progress(read, left)
+
+        return open_restored(
+            worker.folder,
+            number,
+            {**worker.settings.librdkafka, **fetching},
+            worker.settings.prefix,
+            CHANGELOGS,
+            ends,
+            on_progress,
+            TOMBSTONES_STAY,
+        )
+
+    return await _while_awaited(bring_up, lambda opened: opened[0].close())
+
+
+class _Cancelled(Exception):
+    """Nobody waits for this any more."""
+
+
+async def _while_awaited(
+    work: Callable[[Callable[[], None]], T], undo: Callable[[T], None] = lambda _: None
+) -> T:
+    """Run work in a thread; what it is given raises once nobody waits for it any more.
+
+    Whoever cancels this waits until the work has ended, and is undone if it was through.
+    """
     cancelled = threading.Event()
 
     def go_on() -> None:
         if cancelled.is_set():
             raise _Cancelled
 
-    progress = Progress(number)
-    fetching = replace(worker.memory, fetched=worker.memory.fetched // AT_ONCE).fetching
-
-    def on_progress(read: int, left: int) -> None:
-        go_on()
-        progress(read, left)
-
-    opening = asyncio.get_running_loop().run_in_executor(
-        None,
-        lambda: open_restored(
-            worker.folder,
-            number,
-            {**worker.settings.librdkafka, **fetching},
-            worker.settings.prefix,
-            {table: f"{table}-changelog" for table in TABLES},
-            on_progress,
-            TOMBSTONES_STAY,
-            go_on,
-        ),
-    )
+    running = asyncio.get_running_loop().run_in_executor(None, work, go_on)
     try:
-        return await asyncio.shield(opening)
+        return await asyncio.shield(running)
     except asyncio.CancelledError:
-        cancelled.set()  # its thread goes on: wait until it lets the folder go
-        await asyncio.wait([opening])
-        if opening.exception() is None:
-            opening.result()[0].close()
+        cancelled.set()
+        await asyncio.wait([running])
+        if running.exception() is None:
+            undo(running.result())
         raise
 
 

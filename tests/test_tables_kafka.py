@@ -78,15 +78,16 @@ class Changelogs:
     def open(
         self, on_progress: Any = lambda *_: None, on_wait: Any = lambda: None
     ) -> tuple[PartitionStore, Restored]:
+        ends = changelog_ends([PARTITION], self.config, self.prefix, TOPICS, on_wait)
         return open_restored(
             self.state_dir,
             PARTITION,
             self.config,
             self.prefix,
             TOPICS,
+            ends[PARTITION],
             on_progress,
             DAY,
-            on_wait,
         )
 
 
@@ -125,7 +126,7 @@ def test_from_the_start_tombstones_delete_and_the_index_and_counts_are_made(
     assert dict(store.rows("ledger")) == {b"2": b"two"}
     due = [(0, ERASURE + b"eve"), (5, b"ada"), (7, b"bob")]
     assert Overlay(store).citizens.due(100, 100) == due
-    ends = changelog_ends(PARTITION, changelogs.config, changelogs.prefix, TOPICS)
+    ends = changelog_ends([PARTITION], changelogs.config, changelogs.prefix, TOPICS)[PARTITION]
     assert store.offsets() == ends.high == {"citizens": 10, "ledger": 6}
     assert progress[0] == (0, 16)
     assert progress[-1] == (11, 0)
@@ -280,9 +281,23 @@ def test_a_broker_that_is_away_is_waited_for_until_nobody_wants_to(tmp_path: Pat
         again.join()
 
 
+def test_ends_are_asked_of_many_partitions_at_once(changelogs: Changelogs) -> None:
+    changelogs.commit("ledger", {b"1": b"one", b"2": b"two"})
+    producer = changelogs.begin()
+    changelogs.produce(producer, "citizens", {b"ada": b"open"})
+    ends = changelog_ends([0, PARTITION], changelogs.config, changelogs.prefix, TOPICS)
+    producer.abort_transaction(30)
+    assert [ends[number].high for number in (0, PARTITION)] == [
+        {"citizens": 0, "ledger": 0},
+        {"citizens": 1, "ledger": 3},
+    ]
+    assert ends[0].low == ends[PARTITION].low == {"citizens": 0, "ledger": 0}
+    assert changelog_ends([], changelogs.config, changelogs.prefix, TOPICS) == {}
+
+
 def test_a_topic_that_is_not_there_is_a_sentence(changelogs: Changelogs) -> None:
     with pytest.raises(Unreachable, match="the changelog cannot be read"):
-        changelog_ends(PARTITION, changelogs.config, "none.", TOPICS)
+        changelog_ends([PARTITION], changelogs.config, "none.", TOPICS)
 
 
 def test_a_transaction_whose_producer_is_fenced_under_way_is_given_up(

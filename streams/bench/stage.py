@@ -9,14 +9,15 @@ from typing import Self
 from uuid import uuid4
 
 from confluent_kafka import ConsumerGroupTopicPartitions, TopicPartition
-from confluent_kafka.admin import AdminClient, OffsetSpec  # type: ignore[attr-defined]
+from confluent_kafka.admin import AdminClient
 
 from streams.bench.load import PARTITIONS
 from streams.bench.process import Process
 from streams.bench.send import Ends
 from streams.client import admin
 from streams.client.connection import Connection
-from streams.topics import full_name
+from streams.offsets import LATEST, list_offsets
+from streams.topics import bare_name, full_name
 
 
 def group_of(prefix: str) -> str:
@@ -74,15 +75,8 @@ class Stage:
 
     def ends(self, places: set[tuple[str, int]]) -> Ends:
         """Ask where places of topics end now."""
-        latest = OffsetSpec.latest()  # type: ignore[no-untyped-call]
-        asked = self._admin.list_offsets(dict.fromkeys(self._places(places), latest))
-        found = {
-            (each.topic, each.partition): future.result(10).offset for each, future in asked.items()
-        }
-        return {
-            (topic, partition): found[full_name(topic, self.prefix), partition]
-            for topic, partition in places
-        }
+        found = list_offsets(self._admin, dict.fromkeys(self._places(places), LATEST))
+        return {(bare_name(each.topic, self.prefix), each.partition): found[each] for each in found}
 
     def _places(self, places: Ends | set[tuple[str, int]]) -> list[TopicPartition]:
         return [TopicPartition(full_name(topic, self.prefix), part) for topic, part in places]

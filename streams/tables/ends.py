@@ -1,18 +1,19 @@
-"""Where a partition's changelogs begin and end, as the brokers say now.
+"""Where partitions' changelogs begin and end, as the brokers say now.
 
 Not compiled: that would let a client go before the futures that end with it.
 """
 
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
 from typing import Any
 
 import structlog
-from confluent_kafka import Consumer, KafkaError, KafkaException, TopicCollection, TopicPartition
+from confluent_kafka import KafkaError, KafkaException, TopicCollection, TopicPartition
 from confluent_kafka.admin import AdminClient
 
 from streams.errors import PlainscoreError, Unreachable
+from streams.offsets import EARLIEST, LATEST, list_offsets
 from streams.outage import AGAIN, ASK, passes
 from streams.topics import full_name
 
@@ -32,60 +33,47 @@ class Ends:
 
 
 def changelog_ends(
-    partition: int,
+    partitions: Collection[int],
     consumer_config: Mapping[str, Any],
     prefix: str,
     topics: Mapping[str, str],
     on_wait: OnWait = lambda: None,
-) -> Ends:
-    """Ask where the changelogs begin and end; what open transactions have written counts too.
+) -> dict[int, Ends]:
+    """Ask where the changelogs of partitions begin and end; gives it by partition.
 
-    Brokers that are away are asked again, and what on_wait raises ends that.
+    topics: names of the changelogs without prefix, by table. What open transactions have written
+    counts too. Brokers that are away are asked again, and what on_wait raises ends that.
     """
     while True:
         try:
-            return _ends(partition, consumer_config, prefix, topics)
+            return _ends(partitions, consumer_config, prefix, topics)
         except KafkaException as error:
             if not passes(error.args[0]):
-                where = f"{', '.join(topics.values())}, partition {partition}"
-                raise unreachable(error.args[0], where) from error
+                raise unreachable(error.args[0], ", ".join(topics.values())) from error
             _log.warning("broker_asked_again", why=error.args[0].str())
         on_wait()
         time.sleep(AGAIN)
 
 
 def _ends(
-    partition: int, consumer_config: Mapping[str, Any], prefix: str, topics: Mapping[str, str]
-) -> Ends:
+    partitions: Collection[int],
+    consumer_config: Mapping[str, Any],
+    prefix: str,
+    topics: Mapping[str, str],
+) -> dict[int, Ends]:
     # A client of its own each time: one from before a broker's restart may ask the leader of then.
-    consumer = Consumer(reading(consumer_config, "read_uncommitted"))
     admin = AdminClient({**consumer_config, "log_level": 0})
-    ends = Ends(time.time_ns() // 1_000_000, {}, {}, {})
-    try:
-        names = TopicCollection([full_name(topic, prefix) for topic in topics.values()])
-        described = admin.describe_topics(names, request_timeout=ASK)
-        for table, topic in topics.items():
-            place = TopicPartition(full_name(topic, prefix), partition)
-            ends.ids[table] = str(described[place.topic].result().topic_id)
-            ends.low[table], ends.high[table] = consumer.get_watermark_offsets(place, timeout=ASK)
-    finally:
-        consumer.close()
+    asked_ms = time.time_ns() // 1_000_000
+    names = {full_name(topic, prefix): table for table, topic in topics.items()}
+    described = admin.describe_topics(TopicCollection(list(names)), request_timeout=ASK)
+    ids = {table: str(described[name].result().topic_id) for name, table in names.items()}
+    ends = {number: Ends(asked_ms, ids, {}, {}) for number in partitions}
+    places = [TopicPartition(name, number) for name in names for number in partitions]
+    for place, offset in list_offsets(admin, dict.fromkeys(places, EARLIEST)).items():
+        ends[place.partition].low[names[place.topic]] = offset
+    for place, offset in list_offsets(admin, dict.fromkeys(places, LATEST)).items():
+        ends[place.partition].high[names[place.topic]] = offset
     return ends
-
-
-def reading(consumer_config: Mapping[str, Any], isolation: str) -> dict[str, Any]:
-    """Give librdkafka's settings of a client that reads changelogs."""
-    return {
-        "fetch.queue.backoff.ms": 10,
-        "fetch.wait.max.ms": 50,
-        **consumer_config,
-        "group.id": "plainscore-restore",  # librdkafka wants one; nobody joins it
-        "enable.auto.commit": False,
-        "enable.auto.offset.store": False,
-        "enable.partition.eof": True,
-        "auto.offset.reset": "error",
-        "isolation.level": isolation,
-    }
 
 
 def unreachable(error: KafkaError, where: str) -> PlainscoreError:

@@ -14,7 +14,7 @@ from streams.outage import passes
 from streams.process import HEARTBEAT
 from streams.state import standing_of
 from streams.tables.counted import Counted
-from streams.tables.ends import Ends, OnWait, changelog_ends, reading, unreachable
+from streams.tables.ends import Ends, unreachable
 from streams.tables.overlay import due_key
 from streams.tables.partition import FORM, TABLES, Corrupt, PartitionStore, partition_folder
 from streams.topics import DAY, full_name
@@ -44,13 +44,12 @@ def open_restored(
     consumer_config: Mapping[str, Any],
     prefix: str,
     topics: Mapping[str, str],
+    ends: Ends,
     on_progress: OnProgress,
     delete_retention_ms: int,
-    on_wait: OnWait,
 ) -> tuple[PartitionStore, Restored]:
     """Open a partition's folder, begin it anew if it is of no use, and restore it."""
     path = partition_folder(state_dir, partition)
-    ends = changelog_ends(partition, consumer_config, prefix, topics, on_wait)
     try:
         store = PartitionStore.open(path)
         if not usable(store, ends, delete_retention_ms):
@@ -126,8 +125,11 @@ def restore(
         return sum(max(0, end - writer.offsets[table]) for table, end in ends.high.items())
 
     on_progress(0, left())
+    loading = writer.counted is None and left() > 0
+    if loading:
+        store.reopen(loading=True)
     if left():
-        consumer = Consumer(reading(consumer_config, "read_committed"))
+        consumer = Consumer(_reading(consumer_config))
         try:
             consumer.assign(
                 [
@@ -143,9 +145,26 @@ def restore(
         finally:
             consumer.close()
     counted = writer.finish(written_ms, ends.asked_ms)
+    if loading:
+        store.reopen(loading=False)
     return Restored(
         writer.records, time.monotonic() - began, counted.citizens, Counter(counted.tiers)
     )
+
+
+def _reading(consumer_config: Mapping[str, Any]) -> dict[str, Any]:
+    """Give librdkafka's settings of a client that reads changelogs."""
+    return {
+        "fetch.queue.backoff.ms": 10,
+        "fetch.wait.max.ms": 50,
+        **consumer_config,
+        "group.id": "plainscore-restore",  # librdkafka wants one; nobody joins it
+        "enable.auto.commit": False,
+        "enable.auto.offset.store": False,
+        "enable.partition.eof": True,
+        "auto.offset.reset": "error",
+        "isolation.level": "read_committed",
+    }
 
 
 class _Writer:

@@ -25,6 +25,7 @@ from confluent_kafka.admin import AdminClient, OffsetSpec  # type: ignore[attr-d
 
 from streams import metrics
 from streams.errors import BadUsage
+from streams.offsets import EARLIEST, LATEST, list_offsets
 from streams.outage import ASK
 from streams.topics import GATE, INPUTS, bare_name, full_name
 from streams.transport.batch import MOST_RECORDS, Batch
@@ -171,7 +172,7 @@ class Member(threading.Thread):
                 raise KafkaException(each.error)
         offsets = {self._place(each): each.offset for each in asked}
         new = [place for place, offset in offsets.items() if offset < 0]
-        return offsets | self._asked(dict.fromkeys(new, _EARLIEST))
+        return offsets | self._asked(dict.fromkeys(new, EARLIEST))
 
     def read_from(self, generation: int, offsets: Mapping[Place, int]) -> bool:
         """Begin to read at these offsets; False if the assignment is no longer the same.
@@ -325,7 +326,7 @@ class Member(threading.Thread):
         """
         generation = self.generation
         asked = {
-            (topic, partition): _LATEST
+            (topic, partition): LATEST
             for topic, numbers in partitions.items()
             for partition in numbers
         }
@@ -345,20 +346,14 @@ class Member(threading.Thread):
 
     def _asked(self, places: Mapping[Place, OffsetSpec]) -> dict[Place, int]:
         """Ask once where places begin or end; KafkaException without an answer."""
-        if not places:
-            return {}
         asked = {self._where(place): spec for place, spec in places.items()}
         try:
-            answers = self._admin.list_offsets(asked, request_timeout=ASK)
-            found = {self._place(where): each.result().offset for where, each in answers.items()}
-            if any(offset < 0 for offset in found.values()):
-                # That is what comes of a leader that died; it is no error in librdkafka's eyes.
-                raise KafkaException(KafkaError(KafkaError._TIMED_OUT, "a leader gave no answer"))
-            return found
+            found = list_offsets(self._admin, asked)
         except KafkaException:
             # This client would go on to name the leaders of before a broker's restart.
             self._admin = AdminClient(self._admin_config)
             raise
+        return {self._place(where): offset for where, offset in found.items()}
 
     def _note_ends(self) -> None:
         """Tell the metrics how far the input reaches, as librdkafka has last heard."""
@@ -423,5 +418,3 @@ def _taken() -> BadUsage:
 
 
 _SAME_NAME = KafkaError(KafkaError.FENCED_INSTANCE_ID).str()
-_EARLIEST = OffsetSpec.earliest()  # type: ignore[no-untyped-call]
-_LATEST = OffsetSpec.latest()  # type: ignore[no-untyped-call]

@@ -104,8 +104,8 @@ BUGS = (
         RESTORE,
         (
             (
-                'Consumer(reading(consumer_config, "read_committed"))',
-                'Consumer(reading(consumer_config, "read_uncommitted"))',
+                '"isolation.level": "read_committed"',
+                '"isolation.level": "read_uncommitted"',
             ),
         ),
     ),
