@@ -233,15 +233,18 @@ def test_a_disk_that_takes_no_more_on_closing_parts_no_family_from_another(tmp_p
 def test_rows_are_the_same_however_the_folder_was_opened_to_write_them(tmp_path: Path) -> None:
     store = PartitionStore.open(tmp_path / "p")
     store.write({"ledger": {b"1": b"one", b"2": b"two"}}, {}, {"ledger": 2}, None)
-    store.reopen(loading=True)
-    store.write({"ledger": {b"2": None, b"3": b"3"}}, {b"due": b""}, {"ledger": 4}, b"one")
-    store.write({"ledger": {b"3": b"three"}}, {}, {"ledger": 5}, None)
-    for _ in range(2):
+
+    def holds_all() -> bool:
         assert list(store.rows("ledger")) == [(b"1", b"one"), (b"3", b"three")]
         assert store.get_many("ledger", [b"1", b"2", b"3"]) == [b"one", None, b"three"]
         assert list(store.rows("due")) == [(b"due", b"")]
-        assert (store.offsets(), store.counted()) == ({"ledger": 5}, b"one")
-        store.reopen(loading=False)
+        return (store.offsets(), store.counted()) == ({"ledger": 5}, b"one")
+
+    with store.loading():
+        store.write({"ledger": {b"2": None, b"3": b"3"}}, {b"due": b""}, {"ledger": 4}, b"one")
+        store.write({"ledger": {b"3": b"three"}}, {}, {"ledger": 5}, None)
+        assert holds_all()
+    assert holds_all()
     store.close()
 
 
@@ -250,12 +253,11 @@ import os, resource, sys
 from pathlib import Path
 from streams.tables.partition import PartitionStore
 store = PartitionStore.open(Path(sys.argv[1]))
-store.reopen(loading=True)
-rows = {b"%09d" % number: os.urandom(1_000) for number in range(3_000)}
-store.write({"ledger": rows}, {}, {"ledger": 3_000}, b"all")
-resource.setrlimit(resource.RLIMIT_FSIZE, (1_000_000, 1_000_000))
 try:
-    store.reopen(loading=False)
+    with store.loading():
+        rows = {b"%09d" % number: os.urandom(1_000) for number in range(3_000)}
+        store.write({"ledger": rows}, {}, {"ledger": 3_000}, b"all")
+        resource.setrlimit(resource.RLIMIT_FSIZE, (1_000_000, 1_000_000))
 except Exception as error:
     print(type(error).__name__, error, flush=True)
 store.close()
@@ -266,7 +268,7 @@ def test_what_the_disk_has_not_taken_is_never_gone_on_with(tmp_path: Path) -> No
     path = tmp_path / "p"
     command = [sys.executable, "-c", NOT_TAKEN, str(path)]
     ran = subprocess.run(command, check=True, capture_output=True, text=True)
-    assert "PlainscoreError the state folder has not taken" in ran.stdout
+    assert "PlainscoreError the state folder cannot be used: IO error" in ran.stdout
     store = PartitionStore.open(path)
     assert (store.offsets(), store.counted(), list(store.rows("ledger"))) == ({}, None, [])
     store.close()

@@ -3,6 +3,7 @@
 import time
 from collections import Counter
 from collections.abc import Callable, Collection, Mapping
+from contextlib import nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -126,27 +127,20 @@ def restore(
 
     on_progress(0, left())
     loading = writer.counted is None and left() > 0
-    if loading:
-        store.reopen(loading=True)
-    if left():
-        consumer = Consumer(_reading(consumer_config))
-        try:
-            consumer.assign(
-                [
-                    # A number: to look up "the beginning" takes librdkafka half a second.
-                    TopicPartition(topic, partition, max(writer.offsets[table], ends.low[table]))
-                    for topic, table in places.items()
-                ]
-            )
-            while left():
-                writer.take(consumer.consume(BATCH, timeout=SHORT))
-                writer.write(written_ms)
-                on_progress(writer.records, left())
-        finally:
-            consumer.close()
-    counted = writer.finish(written_ms, ends.asked_ms)
-    if loading:
-        store.reopen(loading=False)
+    with store.loading() if loading else nullcontext():
+        if left():
+            # Numbers: to look up "the beginning" takes librdkafka half a second.
+            begin = {topic: max(writer.offsets[t], ends.low[t]) for topic, t in places.items()}
+            consumer = Consumer(_reading(consumer_config))
+            try:
+                consumer.assign([TopicPartition(t, partition, at) for t, at in begin.items()])
+                while left():
+                    writer.take(consumer.consume(BATCH, timeout=SHORT))
+                    writer.write(written_ms)
+                    on_progress(writer.records, left())
+            finally:
+                consumer.close()
+        counted = writer.finish(written_ms, ends.asked_ms)
     return Restored(
         writer.records, time.monotonic() - began, counted.citizens, Counter(counted.tiers)
     )
