@@ -20,7 +20,17 @@ from typing import Any
 from streams.avro_parts import Malformed
 from streams.schemas import Schema, named
 
-__all__ = ["Malformed", "Read", "Values", "Write", "misfit", "module", "reader", "writer"]
+__all__ = [
+    "Malformed",
+    "Read",
+    "Values",
+    "Write",
+    "misfit",
+    "module",
+    "narrowed",
+    "reader",
+    "writer",
+]
 
 Read = Callable[[bytes, int], dict[str, Any]]
 Values = Mapping[str, Any] | tuple[Any, ...]  # of a record
@@ -57,11 +67,27 @@ def reader(written: Schema, wanted: Schema) -> Read:
     """Generate the function that reads a record: (buffer, where its body starts) -> values.
 
     The body was written with one schema and the values come in the form of another, which must be
-    compatible (a field may be missing on either side if it has a default). It ends where the buffer
-    ends. The function raises Malformed, and nothing else, whatever the bytes.
+    compatible (a field may be missing on either side if it has a default); fields that are not
+    wanted are stepped over. The body ends where the buffer ends. The function raises Malformed, and
+    nothing else, whatever the bytes.
     """
     read: Read = _made(reader_text(written, wanted))
     return read
+
+
+def narrowed(schema: Schema, wanted: Mapping[str, Any]) -> Schema:
+    """Give a record's schema with the wanted fields alone.
+
+    wanted: by field {} for all of it, or the same of the records in an array.
+    """
+    fields = []
+    for field in schema["fields"]:
+        if field["name"] in wanted:
+            within, type_ = wanted[field["name"]], field["type"]
+            if within:
+                type_ = {**type_, "items": narrowed(type_["items"], within)}
+            fields.append({**field, "type": type_})
+    return {**schema, "fields": fields}
 
 
 def writer(schema: Schema, head: bytes) -> Write:
@@ -181,8 +207,11 @@ class _Reading(_Text):
         yield
         self.place = outer
 
-    def value(self, written: Schema, wanted: Schema) -> str:
-        """Add the lines that read a value; give the expression that then stands for it."""
+    def value(self, written: Schema, wanted: Schema | None) -> str:
+        """Add the lines that read a value; give the expression that then stands for it.
+
+        Where none is wanted they step over it: what it holds is checked no further than that needs.
+        """
         written = _resolved(written, self.written_names)
         wanted = _resolved(wanted, self.wanted_names)
         name = self.name()
@@ -197,15 +226,13 @@ class _Reading(_Text):
             case "string" | "bytes" as type_:
                 self.add("n = b[at]", "if n & 129: n, at = read_length(b, at)")
                 self.add("else: n >>= 1; at += 1", "end = at + n")
-                self.add(f"{name} = b[at:end]" + ".decode()" * (type_ == "string"), "at = end")
+                if wanted is not None:
+                    self.add(f"{name} = b[at:end]" + ".decode()" * (type_ == "string"))
+                self.add("at = end")
             case "enum":
-                known = wanted["symbols"]
-                symbols = [s if s in known else wanted["default"] for s in written["symbols"]]
-                self.number("n", "long")
-                self.add(f"if not 0 <= n < {len(symbols)}: raise ValueError")
-                self.add(f"{name} = {symbols!r}[n]")
+                self.enum(name, written["symbols"], wanted)
             case "array":
-                self.array(name, written["items"], wanted["items"])
+                self.array(name, written["items"], wanted and wanted["items"])
             case "record":
                 return self.record(written, wanted)
         return name
@@ -215,34 +242,45 @@ class _Reading(_Text):
         self.add(f"if n < 128: {name} = n >> 1 ^ -(n & 1); at += 1")
         self.add(f"else: {name}, at = read_{type_}(b, at)")
 
-    def optional(self, name: str, written: Schema, wanted: Schema) -> None:
+    def enum(self, name: str, written: list[str], wanted: Schema | None) -> None:
+        self.number("n", "long")
+        self.add(f"if not 0 <= n < {len(written)}: raise ValueError")
+        if wanted is not None:
+            known = wanted["symbols"]
+            symbols = [each if each in known else wanted["default"] for each in written]
+            self.add(f"{name} = {symbols!r}[n]")
+
+    def optional(self, name: str, written: Schema, wanted: Schema | None) -> None:
         null, branch = _null_and_branch(written)
         self.add(f"{name}: Any = None", "n = b[at]", "at += 1")
         with self.within(f"if n == {2 * (1 - null)}:"):
-            self.add(f"{name} = {self.value(branch, _null_and_branch(wanted)[1])}")
+            found = self.value(branch, wanted and _null_and_branch(wanted)[1])
+            self.add("pass" if wanted is None else f"{name} = {found}")
         self.add(f"elif n != {2 * null}: raise ValueError")
 
-    def array(self, name: str, written: Schema, wanted: Schema) -> None:
+    def array(self, name: str, written: Schema, wanted: Schema | None) -> None:
         if _may_be_empty(written, self.written_names):
             raise ValueError("an array's items must take a byte at least, or counts are unbounded")
         left = self.name()
-        self.add(f"{name}: list[Any] = []")
+        if wanted is not None:
+            self.add(f"{name}: list[Any] = []")
         self.number(left, "long")
         with self.within(f"while {left}:"):
             with self.within(f"if {left} < 0:"):  # then the block's size in bytes stands here too
                 self.add(f"{left} = -{left}", "n, at = read_length(b, at)")
             with self.within(f"for _ in range({left}):"):
-                self.add(f"{name}.append({self.value(written, wanted)})")
+                found = self.value(written, wanted)
+                if wanted is not None:
+                    self.add(f"{name}.append({found})")
             self.number(left, "long")
 
-    def record(self, written: Schema, wanted: Schema) -> str:
-        wanted_fields = {field["name"]: field for field in wanted["fields"]}
+    def record(self, written: Schema, wanted: Schema | None) -> str:
+        wanted_fields = {field["name"]: field for field in wanted["fields"]} if wanted else {}
         found = {}
         for field in written["fields"]:
             with self.at_field(field["name"]):
                 known = wanted_fields.get(field["name"])
-                expression = self.value(field["type"], known["type"] if known else field["type"])
-                found[field["name"]] = expression
+                found[field["name"]] = self.value(field["type"], known and known["type"])
         parts = [
             f"{name!r}: {found[name] if name in found else repr(field['default'])}"
             for name, field in wanted_fields.items()

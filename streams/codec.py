@@ -26,6 +26,13 @@ __all__ = [
 Readers = dict[bytes, avro.Read]
 Reason = Literal["wrong_magic", "unknown_schema", "undecodable", "null_value", "oversized"]
 _HEAD = Struct(">bI")  # magic, schema id
+# What some read of a stored value where it would take longer to read it all.
+_PARTS: dict[str, tuple[str, dict[str, Any]]] = {
+    "state/standing": (
+        "state/citizen",
+        {"accounts": {"scorecard": {}, "shadow": {}, "tier": {}}, "due": {}},
+    )
+}
 _EIGHT = b"\x00\x08"  # the length of a number in a key
 
 
@@ -71,7 +78,10 @@ def encode(topic: str, values: avro.Values) -> bytes:
 
 
 def decode_state(name: str, value: bytes) -> dict[str, Any]:
-    """Read a stored value (entry, citizen, partition, erasure), in today's form."""
+    """Read a stored value (entry, citizen, partition, erasure), in today's form.
+
+    Also by the name of a part: of a citizen, a standing is what is kept account of.
+    """
     read = _state_readers(name).get(value[:1])
     if read is None:
         raise BadData(
@@ -176,9 +186,15 @@ def _state_writer(name: str) -> avro.Write:
 
 def _readers_of(name: str) -> Readers:
     """Give the reader of each version of a schema, by what a value of it begins with."""
+    return {head: avro.reader(*forms) for head, forms in _forms(name).items()}
+
+
+def _forms(name: str) -> dict[bytes, tuple[schemas.Schema, schemas.Schema]]:
+    """Give how each version of a schema is written and how it is wanted, by its values' head."""
+    of, wanted = _PARTS.get(name, (name, {}))
+    form = avro.narrowed(schema(of), wanted) if wanted else schema(of)
     return {
-        _head(name, each): avro.reader(schemas.archived(name, each.version), schema(name))
-        for each in schemas.versions(name)
+        _head(of, each): (schemas.archived(of, each.version), form) for each in schemas.versions(of)
     }
 
 
@@ -194,8 +210,8 @@ def _head(name: str, version: schemas.Version) -> bytes:
 def generated() -> str:
     """Give the text of the module `streams.generated`, which an installation compiles."""
     texts = []
+    for name in (*schemas.names(), *_PARTS):
+        texts += [avro.reader_text(*forms) for forms in _forms(name).values()]
     for name in schemas.names():
-        for each in schemas.versions(name):
-            texts.append(avro.reader_text(schemas.archived(name, each.version), schema(name)))
         texts.append(avro.writer_text(schema(name), _head(name, schemas.versions(name)[-1])))
     return avro.module(texts)

@@ -283,7 +283,7 @@ def standing_of(key: bytes, value: bytes) -> Standing:
     """Read what is kept account of for a row of the table `citizens`."""
     if key.startswith(b"\x00"):
         return Standing(0 if key.startswith(ERASURE) else None)
-    citizen = decode_state("citizen", value)
+    citizen = decode_state("standing", value)
     tiers = [
         (account["scorecard"], account["tier"])
         for account in citizen["accounts"]

@@ -258,6 +258,28 @@ def test_resolution_is_fastavros():
     assert avro.reader(OLD, NEW)(stream.getvalue(), 0) == theirs
 
 
+@pytest.mark.parametrize("name", NAMES)
+@given(st.data())
+def test_fields_that_are_not_wanted_are_stepped_over(name, data):
+    values = data.draw(values_of(name))
+    wanted = data.draw(st.sets(st.sampled_from(sorted(values))))
+    body = write(name, values)[5 if name in TOPIC_OF else 1 :]
+    some = avro.narrowed(schema(name), {field: {} for field in wanted})
+    read_some = avro.reader(schema(name), some)
+    assert read_some(body, 0) == {field: values[field] for field in values if field in wanted}
+    for end in range(len(body)):
+        with pytest.raises(avro.Malformed):
+            read_some(body[:end], 0)
+
+
+@given(values_of("state/citizen"))
+def test_a_standing_is_a_part_of_a_citizens_row(values):
+    wanted = ("scorecard", "shadow", "tier")
+    accounts = [{field: each[field] for field in wanted} for each in values["accounts"]]
+    row = encode_state("citizen", values)
+    assert decode_state("standing", row) == {"accounts": accounts, "due": values["due"]}
+
+
 # ---- hostile bytes
 
 

@@ -19,13 +19,20 @@ class Counted:
         """Add what came, and take off what left."""
         self.citizens += citizens
         for key, number in tiers.items():
-            self.tiers[key] += number
-            if not self.tiers[key]:
-                del self.tiers[key]
+            self._add(key, number)
 
     def count(self, standing: Standing, times: int) -> None:
         """Add what a row of the table of citizens stands for, or with times -1 take it off."""
-        self.move(standing.citizens * times, dict.fromkeys(standing.tiers, times))
+        self.citizens += standing.citizens * times
+        for key in standing.tiers:
+            self._add(key, times)
+
+    def _add(self, key: tuple[str, str], number: int) -> None:
+        now = self.tiers[key] + number
+        if now:
+            self.tiers[key] = now
+        else:
+            del self.tiers[key]
 
     def encode(self) -> bytes:
         """Write it for `PartitionStore.write`."""
