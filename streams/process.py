@@ -526,7 +526,7 @@ class _Batch:
         self.pass_time(citizen, occurred_at)  # only events move it
         self.renew(citizen)
         cause = Cause(kind, values["event_id"])
-        if self.entries[key] is None and occurred_at >= citizen.as_of - self.options.horizon:
+        if self.entries[key] is None and not self.past_horizon(citizen, occurred_at):
             # Nearly every event is the first of its key: what its merge comes to is plain.
             self.count(record, "scored")
             written = write_fact(occurred_at, canonical(content))
@@ -570,6 +570,10 @@ class _Batch:
             return None
         return citizen
 
+    def past_horizon(self, citizen: Citizen, time: int) -> bool:
+        """Say whether an event time lies so far back that nothing of it is kept."""
+        return time < citizen.as_of - self.options.horizon
+
     def merge_in(
         self,
         record: Record,
@@ -581,7 +585,7 @@ class _Batch:
         cause: Cause,
     ) -> None:
         """Merge a record into its entry, and publish what that changes."""
-        if time < citizen.as_of - self.options.horizon:
+        if self.past_horizon(citizen, time):
             self.count(record, "dropped", "past_horizon")
             before = after = EMPTY
         else:

@@ -122,20 +122,20 @@ BREAKS = (
     Break(
         "horizon: ignored on arrival",
         PROCESS,
-        "if time < citizen.as_of - self.options.horizon:",
-        "if False:",
+        "return time < citizen.as_of - self.options.horizon",
+        "return False",
     ),
     Break(
         "horizon: a day short on arrival",
         PROCESS,
-        "if time < citizen.as_of - self.options.horizon:",
-        "if time < citizen.as_of - self.options.horizon + 86_400_000:",
+        "return time < citizen.as_of - self.options.horizon",
+        "return time < citizen.as_of - self.options.horizon + 86_400_000",
     ),
     Break(
         "horizon: a millisecond short on arrival",
         PROCESS,
-        "if time < citizen.as_of - self.options.horizon:",
-        "if time <= citizen.as_of - self.options.horizon:",
+        "return time < citizen.as_of - self.options.horizon",
+        "return time <= citizen.as_of - self.options.horizon",
     ),
     Break(
         "horizon: what leaves takes its whole entry along",
