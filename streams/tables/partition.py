@@ -291,6 +291,7 @@ def _options(*, loading: bool) -> Any:
     if loading:  # rows are put in order when they go to the disk, by another thread
         options.set_memtable_factory(MemtableFactory.vector())
         options.set_allow_concurrent_memtable_write(False)
+        options.set_level_zero_file_num_compaction_trigger(16)  # at 20 writing waits
     else:
         # Most keys of a batch are new ones: a filter answers that five times as fast.
         options.set_memtable_prefix_bloom_ratio(0.1)
