@@ -662,6 +662,7 @@ def test_doctor_goes_on_after_what_is_wrong(run, monkeypatch, tmp_path):
     assert "PLAINSCORE_STATE_DIR" in found["state folder"]["next"]
     assert "PLAINSCORE_PARTITIONS" in found["settings"]["found"]
     assert found["schemas"]["ok"]
+    assert "as sources" in found["scoring"]["found"]
     assert not found["broker"]["ok"]
     assert all(each["next"] for each in found.values() if not each["ok"])
 

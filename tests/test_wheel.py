@@ -84,6 +84,8 @@ def test_its_compiled_modules_score_as_their_sources_do(installed: Path, tmp_pat
     code = "import streams.process as p, streams.scoring.apply as a; print(p.__file__, a.__file__)"
     for imported in run(installed / "python", "-c", code, cwd=tmp_path).split():
         assert Path(imported).suffix in (".so", ".pyd"), "no C compiler, or it failed"
+    told = subprocess.run([installed / "plainscore", "doctor"], capture_output=True, check=False)
+    assert b'"found": "compiled; ' in told.stdout
     for name in ("tests", "schemas"):
         shutil.copytree(ROOT / name, tmp_path / name)
     shutil.copy(ROOT / "pyproject.toml", tmp_path)

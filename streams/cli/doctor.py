@@ -1,6 +1,7 @@
 """`plainscore doctor`: what is there, what is not, and what to do about it, line by line."""
 
 import os
+import platform
 import shutil
 from collections.abc import Callable
 from typing import NamedTuple
@@ -30,7 +31,7 @@ def doctor() -> None:
     chosen = settings.load()
     findings: list[Finding] = []
     with show.waiting("Looking"):
-        for check in (_settings, _java, _schemas, _state, _metrics, _broker):
+        for check in (_settings, _scoring, _java, _schemas, _state, _metrics, _broker):
             findings.append(_kept_calm(check, chosen))
         if findings[-1].ok:
             findings += (_kept_calm(check, chosen) for check in (_topics, _clock))
@@ -67,6 +68,17 @@ def _settings(_: Settings) -> Finding:
         name + (f" (is {close} meant?)" if close else "") for name, close in strangers.items()
     )
     return Finding("settings", False, f"set, and unknown: {named}", "Mend the name, or unset it.")
+
+
+def _scoring(_: Settings) -> Finding:
+    """What every event goes through is the same code compiled or not, and slower if not."""
+    from streams import process
+
+    if str(process.__file__).endswith(".py"):
+        found = "as sources, so slower: an editable install, or no C compiler was there"
+    else:
+        found = "compiled"
+    return Finding("scoring", True, f"{found}; Python {platform.python_version()}")
 
 
 def _java(_: Settings) -> Finding:
@@ -210,6 +222,7 @@ def _metrics(chosen: Settings) -> Finding:
 
 NAMES: dict[Callable[[Settings], Finding], str] = {
     _settings: "settings",
+    _scoring: "scoring",
     _java: "embedded broker",
     _schemas: "schemas",
     _state: "state folder",
