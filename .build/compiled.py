@@ -16,11 +16,11 @@ from typing import Any
 from hatchling.builders.hooks.plugin.interface import BuildHookInterface
 
 SCORING = ("apply", "change", "citizen", "kind", "ledger", "score", "scorecard", "totals")
-AROUND = ("avro_parts", "codec", "given", "process", "published", "record", "state", "topics")
+AROUND = ("avro_parts", "codec", "effects", "given", "outcome", "process", "published", "record")
+AROUND += ("state", "topics", "validity", "views")
 GENERATED = "streams/generated.py"  # readers and writers of the schemas, a text until here
 MODULES = [f"streams/scoring/{name}.py" for name in SCORING]
 MODULES += [f"streams/{name}.py" for name in AROUND]
-MODULES += ["streams/validity.py"]
 MODULES += [f"streams/tables/{name}.py" for name in ("counted", "overlay", "restore")]
 MODULES += [f"streams/transport/{name}.py" for name in ("batch", "fetched", "out")]
 NO_CONFIGURATION = ["--config-file=", "--ignore-missing-imports"]  # what is called need not be here

@@ -4,17 +4,17 @@ No broker, no disk, no clock: the tables, the place for output and the scorecard
 was put into the tables and produced here counts only if the caller's transaction commits.
 """
 
-from binascii import hexlify
-from collections.abc import Collection, Iterable, Sequence
-from dataclasses import dataclass, field
-from hashlib import blake2b
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass
 from secrets import token_hex
-from typing import Any, Protocol, TypeVar
+from typing import Any
 
 from streams.codec import encode, pack, unpack
 from streams.dead_letters import headers_for, own_headers
+from streams.effects import Effects, Out
 from streams.given import Given, named, read, size
 from streams.kinds import kinds
+from streams.outcome import Outcome, add
 from streams.record import Record
 from streams.scoring.apply import (
     Move,
@@ -31,7 +31,7 @@ from streams.scoring.apply import (
     stale,
     work_on,
 )
-from streams.scoring.change import Change, Closed, Disclosure, Effect, ended
+from streams.scoring.change import Closed, Effect, ended
 from streams.scoring.citizen import Cause, Citizen, Scorecards, covers
 from streams.scoring.ledger import (
     EMPTY,
@@ -61,8 +61,9 @@ from streams.state import (
     write_fact,
     write_partition,
 )
-from streams.topics import ERASED_WITHIN, GATE, KINDS, TOPICS, audience_topic, partition_of
+from streams.topics import ERASED_WITHIN, GATE, KINDS, TOPICS, partition_of
 from streams.validity import replaced
+from streams.views import CitizensView, View
 
 MOVED = "plainscore.moved"  # marks a record that was forwarded, and the tombstone it left behind
 ANSWERS = "plainscore.answers"  # marks what is in force, written again; names the offset answered
@@ -83,54 +84,6 @@ LARGEST = 1_000_000  # bytes of key and value
 MOST_PARTS = 100
 LARGEST_ENTRY = 131_072  # bytes
 
-K = TypeVar("K")
-Headers = Sequence[tuple[str, bytes]]
-
-
-class View(Protocol):
-    """One table of one partition, as the running transaction sees it."""
-
-    def get(self, key: bytes) -> bytes | None:
-        """Give the value of a key, None if it has none."""
-
-    def get_many(self, keys: list[bytes]) -> list[bytes | None]:
-        """Give the values of keys, in their order."""
-
-    def put(self, key: bytes, value: bytes) -> None:
-        """Write a value."""
-
-    def delete(self, key: bytes) -> None:
-        """Take a key out."""
-
-    def scan(self, prefix: bytes, after: bytes | None, limit: int) -> list[tuple[bytes, bytes]]:
-        """Give rows whose key begins with a prefix, in order, strictly after a key."""
-
-
-class CitizensView(View, Protocol):
-    """The table of citizens, which also finds who is due."""
-
-    def due(self, until: int, limit: int) -> list[tuple[int, bytes]]:
-        """Give (due time, key) in order, up to a time in ms."""
-
-    def set_due(self, key: bytes, old: int | None, new: int | None) -> None:
-        """Move a key in the index of due times."""
-
-
-class Out(Protocol):
-    """Where output goes; a partition that is None is the batch's own."""
-
-    def produce(
-        self,
-        topic: str,
-        key: bytes | None,
-        value: bytes | None,
-        *,
-        partition: int | None = None,
-        headers: Headers = (),
-        timestamp: int | None = None,
-    ) -> None:
-        """Send a record with the transaction."""
-
 
 @dataclass(frozen=True)
 class Options:
@@ -140,17 +93,6 @@ class Options:
     horizon: int  # ms
     audiences: Collection[str] = ()
     max_record_bytes: int = 65_536
-
-
-@dataclass
-class Outcome:
-    """What a batch came to: records by (topic, outcome, reason), and what moved."""
-
-    counts: dict[tuple[str, str, str], int] = field(default_factory=dict)
-    changes: dict[tuple[str, str], int] = field(default_factory=dict)  # by (scorecard, cause)
-    citizens: int = 0
-    tiers: dict[tuple[str, str], int] = field(default_factory=dict)  # by (scorecard, tier)
-    pending: bool = False  # work is left: call again, with no records if none have come
 
 
 def process(
@@ -220,12 +162,11 @@ class _Batch:
         self.out = out
         self.options = options
         self.outcome = Outcome()
+        self.effects = Effects(out, self.outcome)
         self.scored: dict[str, int] = {}  # records that are just that, by topic
         self.known = known
         self.touched: dict[str, Citizen] = {}
         self.entries: dict[bytes, bytes | None] = {}
-        # What to write of a score, as its schema has it; None: it has ended.
-        self.scores: dict[tuple[str, str], tuple[Any, ...] | None] = {}
         self.stored_partition = citizens.get(PARTITION_KEY)
         self.partition = read_partition(self.stored_partition)
         self.rows_left = ROWS_A_BATCH
@@ -310,9 +251,9 @@ class _Batch:
 
     def count(self, record: Record, outcome: str, reason: str = "") -> None:
         if outcome == "scored" and not reason:  # nearly every record
-            _add(self.scored, record.topic, 1)
+            add(self.scored, record.topic, 1)
         else:
-            _add(self.outcome.counts, (record.topic, outcome, reason), 1)
+            add(self.outcome.counts, (record.topic, outcome, reason), 1)
 
     def elsewhere(self, names: tuple[str, ...]) -> int | None:
         """Give the partition where a record belongs, None if that is this one."""
@@ -405,7 +346,7 @@ class _Batch:
             self.finish(citizen)
         effects = grant(citizen, grants, values["occurred_at"], _cause(record), self.scorecards)
         effects += self.advance(citizen)
-        self.emit(citizen, effects)
+        self.effects.emit(citizen, effects)
         self.count(record, "stored")
 
     def begin(
@@ -435,7 +376,7 @@ class _Batch:
         if record.topic == "shares":
             if citizen is not None:
                 self.pass_time(citizen, 0)  # which also has the row stored
-                self.emit(citizen, share(citizen, (), record.timestamp))
+                self.effects.emit(citizen, share(citizen, (), record.timestamp))
                 citizen.shared_at = None
             self.count(record, "stored")
             return
@@ -452,7 +393,7 @@ class _Batch:
             Closed(key.scorecard, citizen.accounts[key].tier) for key in visible
         ]
         effects += (ended(s, key.scorecard) for s in citizen.shares for key in visible)
-        self.emit(citizen, effects)
+        self.effects.emit(citizen, effects)
         if citizen.shared_at is not None:
             self.out.produce("shares", citizen.id.encode(), None, headers=_answer(record))
         self.citizens.delete(citizen.id.encode())
@@ -482,7 +423,7 @@ class _Batch:
         else:
             self.pass_time(citizen, 0)
             shares = read_shares(values["shares"])
-            self.emit(citizen, share(citizen, shares, values["occurred_at"]))
+            self.effects.emit(citizen, share(citizen, shares, values["occurred_at"]))
             self.count(given.record, "stored")
 
     def own(self, record: Record) -> None:
@@ -591,7 +532,7 @@ class _Batch:
         else:
             before, after = self.merged(record, key, part)
         if after is before:
-            self.emit(citizen, settle(citizen, cause, self.scorecards))
+            self.effects.emit(citizen, settle(citizen, cause, self.scorecards))
         else:
             moves = moves_of(before, after)
             self.store(citizen, key, kind, write_entry(after), earliest(after), moves, cause)
@@ -611,7 +552,7 @@ class _Batch:
         self.ledger.put(key, written)
         effects = apply_moves(citizen, key, kind, oldest, moves, cause, self.scorecards)
         if effects:
-            self.emit(citizen, effects)
+            self.effects.emit(citizen, effects)
 
     def merged(self, record: Record, key: bytes, part: Entry) -> tuple[Entry, Entry]:
         """Give an entry before and after a record; the same one twice where nothing changes."""
@@ -658,14 +599,14 @@ class _Batch:
         tick = self.partition.tick
         effects = pass_time(citizen, to if tick is None or to > tick else tick)
         if effects:
-            self.emit(citizen, effects)
+            self.effects.emit(citizen, effects)
 
     def renew(self, citizen: Citizen) -> None:
         """Bring a citizen to the scorecards in force now; and go on with what was begun."""
         while citizen.work is not None or stale(citizen, citizen.as_of, self.scorecards):
             if citizen.work is None:
                 begin_work(citizen, Cause("scorecard", ""), self.scorecards)
-            self.emit(citizen, self.advance(citizen))
+            self.effects.emit(citizen, self.advance(citizen))
             if citizen.work is not None:
                 return  # this batch may read no more
 
@@ -676,7 +617,7 @@ class _Batch:
         past = oldest is not None and oldest < citizen.as_of - self.options.horizon
         if past and citizen.work is None:
             begin_work(citizen, Cause("ticks", self.partition.tick_cause), self.scorecards)
-            self.emit(citizen, self.advance(citizen))
+            self.effects.emit(citizen, self.advance(citizen))
 
     def advance(self, citizen: Citizen) -> list[Effect]:
         """Do the citizen's work as far as this batch may."""
@@ -706,7 +647,7 @@ class _Batch:
         """
         while citizen.work is not None:
             self.rows_left = max(self.rows_left, 1_000)
-            self.emit(citizen, self.advance(citizen))
+            self.effects.emit(citizen, self.advance(citizen))
 
     def go_on(self) -> None:
         """Do a piece of what time, versions and withdrawals have left to do."""
@@ -746,7 +687,7 @@ class _Batch:
         self.pass_time(citizen, 0)
         self.renew(citizen)
         cause = Cause("ticks", self.partition.tick_cause)
-        self.emit(citizen, settle(citizen, cause, self.scorecards))
+        self.effects.emit(citizen, settle(citizen, cause, self.scorecards))
 
     def erase(self, key: bytes) -> None:
         """Erase a piece of a withdrawn ledger; after the last, write the receipt."""
@@ -784,50 +725,12 @@ class _Batch:
         }
         self.out.produce("receipts", erasure.receipt_id.encode(), encode("receipts", values))
 
-    # ---- output
-
-    def emit(self, citizen: Citizen, effects: Iterable[Effect]) -> None:
-        key = citizen.id.encode()
-        for effect in effects:
-            if isinstance(effect, Change):
-                self.change(citizen, key, effect)
-            elif isinstance(effect, Closed):
-                self.scores[citizen.id, effect.scorecard] = None
-                _add(self.outcome.tiers, (effect.scorecard, effect.tier), -1)
-            else:
-                self.disclosure(citizen, key, effect)
-
-    def change(self, citizen: Citizen, key: bytes, change: Change) -> None:
-        scorecard, shadow = change.account
-        topic = "score-changes.shadow" if shadow else "score-changes"
-        self.out.produce(topic, key, _with_change_id(encode_change(citizen, change)))
-        _add(self.outcome.changes, (scorecard, change.cause.kind), 1)
-        if shadow:
-            return
-        if change.tier != change.previous_tier:
-            _add(self.outcome.tiers, (scorecard, change.tier), 1)
-            if change.previous_tier is not None:
-                _add(self.outcome.tiers, (scorecard, change.previous_tier), -1)
-        self.scores[citizen.id, scorecard] = (
-            citizen.id,
-            scorecard,
-            change.version,
-            change.score,
-            change.tier,
-            change.perks,
-            change.sequence,
-            change.as_of,
-        )
-
-    def disclosure(self, citizen: Citizen, key: bytes, seen: Disclosure) -> None:
-        values = (citizen.id, seen.scorecard, seen.tier, seen.score, seen.ended)
-        topic = audience_topic(seen.audience).name
-        self.out.produce(topic, key, encode(topic, values))
+    # ---- the end
 
     def write(self) -> None:
         """Put every row that was touched into its table, and the latest scores out."""
         for topic, number in self.scored.items():
-            _add(self.outcome.counts, (topic, "scored", ""), number)
+            add(self.outcome.counts, (topic, "scored", ""), number)
         for citizen in self.touched.values():
             key = citizen.id.encode()
             due = next_due(citizen, self.scorecards, self.options.horizon)
@@ -840,9 +743,7 @@ class _Batch:
         partition = write_partition(self.partition)
         if partition != (self.stored_partition or write_partition(read_partition(None))):
             self.citizens.put(PARTITION_KEY, partition)
-        for (citizen_id, scorecard), score in self.scores.items():
-            value = None if score is None else encode("scores", score)
-            self.out.produce("scores", pack(citizen_id, scorecard), value)
+        self.effects.send_scores()
 
 
 _MERGE = {
@@ -857,10 +758,6 @@ def _event_key(topic: str, values: dict[str, Any]) -> bytes:
     about = values.get("about")
     kind, event = (topic, values) if about is None else (about["kind"], about)
     return pack(kind, event["source"], event["event_id"])
-
-
-def _add(counts: dict[K, int], key: K, number: int) -> None:
-    counts[key] = counts.get(key, 0) + number
 
 
 def _has(record: Record, header: str) -> bool:
@@ -878,34 +775,3 @@ def _too_much(before: Entry, part: Entry, after: Entry) -> bool:
 
 def _answer(record: Record) -> list[tuple[str, bytes]]:
     return [(ANSWERS, str(record.offset).encode())]
-
-
-def encode_change(citizen: Citizen, change: Change) -> bytes:
-    """Write a change as its topic has it, with an empty change_id."""
-    values = (
-        "",
-        citizen.id,
-        change.account.scorecard,
-        change.version,
-        citizen.since,
-        change.sequence,
-        change.as_of,
-        change.previous_score,
-        change.score,
-        change.previous_tier,
-        change.tier,
-        (change.cause.kind, change.cause.id),
-        change.contributions,
-        change.reasons,
-    )
-    return encode("score-changes", values)
-
-
-def _with_change_id(encoded: bytes) -> bytes:
-    """Put the id of a change, a hash of all the rest of it, into its first and empty field."""
-    head, rest = encoded[:5], encoded[6:]
-    change_id = hexlify(blake2b(rest, digest_size=16).digest())
-    return b"".join((head, _ID_LENGTH, change_id, rest))
-
-
-_ID_LENGTH = bytes((2 * 32,))  # as Avro writes it

@@ -7,7 +7,8 @@ from pathlib import Path
 from typing import Any
 
 from streams.codec import decode, encode, unpack
-from streams.process import Options, Outcome, process
+from streams.outcome import Outcome
+from streams.process import Options, process
 from streams.published import Published
 from streams.record import Record
 from streams.scorecards import read

@@ -18,7 +18,6 @@ from structlog.testing import capture_logs
 
 from streams import metrics
 from streams.errors import BadUsage, PlainscoreError
-from streams.process import CitizensView, View
 from streams.tables.counted import Counted
 from streams.tables.ends import Ends
 from streams.tables.overlay import Overlay
@@ -27,6 +26,7 @@ from streams.tables.progress import EVERY, Progress
 from streams.tables.restore import delete_forgotten, usable
 from streams.tables.store import Store
 from streams.tables.table import Table, TableManager
+from streams.views import CitizensView, View
 
 DAY = 86_400_000
 

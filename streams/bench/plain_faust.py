@@ -18,8 +18,8 @@ from mode import CrashingSupervisor
 from streams.bench.load import PARTITIONS
 from streams.bench.stage import group_of
 from streams.codec import decode, pack
+from streams.effects import encode_change
 from streams.kinds import kinds as all_kinds
-from streams.process import encode_change
 from streams.published import Published
 from streams.scorecards import example, read
 from streams.scoring.apply import apply_moves, grant, moves_of, pass_time, read_again, settle

@@ -15,7 +15,7 @@ DUE_BYTES = 8  # a key of the index: the time (ms, unsigned, big-endian), then t
 
 
 class TableView:
-    """One table: `streams.process.View`."""
+    """One table: `streams.views.View`."""
 
     def __init__(self, store: PartitionStore, family: str) -> None:
         self._store = store
@@ -104,7 +104,7 @@ class TableView:
 
 
 class CitizensTableView(TableView):
-    """The table of citizens and its index of due times: `streams.process.CitizensView`."""
+    """The table of citizens and its index of due times: `streams.views.CitizensView`."""
 
     def __init__(self, store: PartitionStore) -> None:
         super().__init__(store, "citizens")

@@ -20,7 +20,7 @@ from confluent_kafka import KafkaError, KafkaException, Message, Producer, Topic
 
 from streams import metrics
 from streams.outage import AGAIN, ASK, passes
-from streams.process import Outcome
+from streams.outcome import Outcome
 from streams.record import Record
 from streams.scoring.citizen import Citizen
 from streams.tables.counted import Counted

@@ -1,0 +1,22 @@
+"""What a batch came to: what metrics count, and what the worker goes on with."""
+
+from dataclasses import dataclass, field
+from typing import TypeVar
+
+K = TypeVar("K")
+
+
+@dataclass
+class Outcome:
+    """What a batch came to: records by (topic, outcome, reason), and what moved."""
+
+    counts: dict[tuple[str, str, str], int] = field(default_factory=dict)
+    changes: dict[tuple[str, str], int] = field(default_factory=dict)  # by (scorecard, cause)
+    citizens: int = 0
+    tiers: dict[tuple[str, str], int] = field(default_factory=dict)  # by (scorecard, tier)
+    pending: bool = False  # work is left: call again, with no records if none have come
+
+
+def add(counts: dict[K, int], key: K, number: int) -> None:
+    """Count some more of a key."""
+    counts[key] = counts.get(key, 0) + number
