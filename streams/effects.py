@@ -11,8 +11,6 @@ from streams.scoring.change import Change, Closed, Disclosure, Effect
 from streams.scoring.citizen import Citizen
 from streams.topics import audience_topic
 
-Headers = Sequence[tuple[str, bytes]]
-
 
 class Out(Protocol):
     """Where output goes; a partition that is None is the batch's own."""
@@ -24,7 +22,7 @@ class Out(Protocol):
         value: bytes | None,
         *,
         partition: int | None = None,
-        headers: Headers = (),
+        headers: Sequence[tuple[str, bytes]] = (),
         timestamp: int | None = None,
     ) -> None:
         """Send a record with the transaction."""
@@ -34,10 +32,10 @@ class Effects:
     """Sends a batch's effects, and counts them into its outcome."""
 
     def __init__(self, out: Out, outcome: Outcome) -> None:
-        self.out = out
-        self.outcome = outcome
+        self._out = out
+        self._outcome = outcome
         # What to write of a score, as its schema has it; None: it has ended.
-        self.scores: dict[tuple[str, str], tuple[Any, ...] | None] = {}
+        self._scores: dict[tuple[str, str], tuple[Any, ...] | None] = {}
 
     def emit(self, citizen: Citizen, effects: Iterable[Effect]) -> None:
         """Send what moved; of a latest score only the last is sent, by `send_scores`."""
@@ -46,23 +44,23 @@ class Effects:
             if isinstance(effect, Change):
                 self._change(citizen, key, effect)
             elif isinstance(effect, Closed):
-                self.scores[citizen.id, effect.scorecard] = None
-                add(self.outcome.tiers, (effect.scorecard, effect.tier), -1)
+                self._scores[citizen.id, effect.scorecard] = None
+                add(self._outcome.tiers, (effect.scorecard, effect.tier), -1)
             else:
                 self._disclosure(citizen, key, effect)
 
     def _change(self, citizen: Citizen, key: bytes, change: Change) -> None:
         scorecard, shadow = change.account
         topic = "score-changes.shadow" if shadow else "score-changes"
-        self.out.produce(topic, key, _with_change_id(encode_change(citizen, change)))
-        add(self.outcome.changes, (scorecard, change.cause.kind), 1)
+        self._out.produce(topic, key, _with_change_id(encode_change(citizen, change)))
+        add(self._outcome.changes, (scorecard, change.cause.kind), 1)
         if shadow:
             return
         if change.tier != change.previous_tier:
-            add(self.outcome.tiers, (scorecard, change.tier), 1)
+            add(self._outcome.tiers, (scorecard, change.tier), 1)
             if change.previous_tier is not None:
-                add(self.outcome.tiers, (scorecard, change.previous_tier), -1)
-        self.scores[citizen.id, scorecard] = (
+                add(self._outcome.tiers, (scorecard, change.previous_tier), -1)
+        self._scores[citizen.id, scorecard] = (
             citizen.id,
             scorecard,
             change.version,
@@ -76,13 +74,13 @@ class Effects:
     def _disclosure(self, citizen: Citizen, key: bytes, seen: Disclosure) -> None:
         values = (citizen.id, seen.scorecard, seen.tier, seen.score, seen.ended)
         topic = audience_topic(seen.audience).name
-        self.out.produce(topic, key, encode(topic, values))
+        self._out.produce(topic, key, encode(topic, values))
 
     def send_scores(self) -> None:
         """Send the latest of every score that has moved."""
-        for (citizen_id, scorecard), score in self.scores.items():
+        for (citizen_id, scorecard), score in self._scores.items():
             value = None if score is None else encode("scores", score)
-            self.out.produce("scores", pack(citizen_id, scorecard), value)
+            self._out.produce("scores", pack(citizen_id, scorecard), value)
 
 
 def encode_change(citizen: Citizen, change: Change) -> bytes:

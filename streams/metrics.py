@@ -14,7 +14,6 @@ import time
 from bisect import bisect_right
 from collections.abc import Iterable, Iterator, Mapping
 from importlib import metadata
-from typing import Protocol
 
 from prometheus_client import (
     CollectorRegistry,
@@ -28,6 +27,8 @@ from prometheus_client.core import GaugeMetricFamily, HistogramMetricFamily
 from prometheus_client.metrics_core import Metric
 from prometheus_client.registry import Collector
 
+from streams.outcome import Outcome, add
+
 REGISTRY = CollectorRegistry()
 ProcessCollector(registry=REGISTRY)
 
@@ -37,14 +38,6 @@ ENDS = ("committed", "aborted", "unclear")
 
 SECONDS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0)
 DELAYS = (*SECONDS[2:], 60.0, 300.0, 3600.0, 86400.0)
-
-
-class Counted(Protocol):
-    """What `process` did to one batch, as numbers."""
-
-    @property
-    def counts(self) -> Mapping[tuple[str, str, str], int]:
-        """Records by (topic, outcome, reason); the outcome is one of OUTCOMES."""
 
 
 class Delays(Collector):
@@ -175,10 +168,9 @@ class Held(Collector):
     def move(self, partition: int, citizens: int, moves: Mapping[tuple[str, str], int]) -> None:
         """Add what came, and take off what left."""
         with self._lock:
-            self._citizens[partition] = self._citizens.get(partition, 0) + citizens
+            add(self._citizens, partition, citizens)
             for (scorecard, tier), number in moves.items():
-                key = (partition, scorecard, tier)
-                self._scores[key] = self._scores.get(key, 0) + number
+                add(self._scores, (partition, scorecard, tier), number)
 
     def drop(self, partition: int) -> None:
         """Forget a partition that another worker owns now."""
@@ -310,7 +302,7 @@ for _end in ENDS:
     transactions.labels(_end)
 
 
-def count(outcome: Counted) -> None:
+def count(outcome: Outcome) -> None:
     """Add what became of one partition's batch, after its commit."""
     for (topic, end, reason), number in outcome.counts.items():
         events.labels(topic, end, reason).inc(number)

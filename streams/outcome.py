@@ -8,7 +8,10 @@ K = TypeVar("K")
 
 @dataclass
 class Outcome:
-    """What a batch came to: records by (topic, outcome, reason), and what moved."""
+    """What a batch came to: records by (topic, outcome, reason), and what moved.
+
+    The outcome of a record is one of `streams.metrics.OUTCOMES`.
+    """
 
     counts: dict[tuple[str, str, str], int] = field(default_factory=dict)
     changes: dict[tuple[str, str], int] = field(default_factory=dict)  # by (scorecard, cause)
