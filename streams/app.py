@@ -171,7 +171,7 @@ async def _restore(worker: Worker, standby: Standby, partitions: list[int]) -> l
         await to_the_end(run(None, delete_forgotten, worker.folder, partitions, now))
     except BaseException:
         for each in held:
-            each.store.close()
+            _let_go(each)
         raise
     if worker.settings.standby:  # until the next partitions are taken, or the worker's loop ends
         standby.keep(set(range(worker.partitions)) - set(partitions))
@@ -200,7 +200,7 @@ async def _open_all(worker: Worker, numbers: list[int]) -> list[Held]:
         finally:  # whoever cancels this wait finds them closed, too
             for opening in openings:
                 if not opening.cancelled() and opening.exception() is None:
-                    opening.result()[0].store.close()
+                    _let_go(opening.result()[0])
         raise
     log.info(
         "partitions_restored",
@@ -223,6 +223,12 @@ async def _open(worker: Worker, number: int, ends: Ends) -> tuple[Held, Restored
     )
     counted = Counted(restored.citizens, restored.tiers)
     return Held(number, store, Overlay(store), counted), restored
+
+
+def _let_go(held: Held) -> None:
+    """Close a partition that is not taken after all; whoever has it tells of it."""
+    held.store.close()
+    metrics.drop(held.number)
 
 
 async def _copy(worker: Worker, number: int) -> None:
@@ -264,7 +270,11 @@ async def _bring_up(worker: Worker, number: int, ends: Ends) -> tuple[PartitionS
             TOMBSTONES_STAY,
         )
 
-    return await _while_awaited(bring_up, lambda opened: opened[0].close())
+    try:
+        return await _while_awaited(bring_up, lambda opened: opened[0].close())
+    except BaseException:  # else it would seem to stand still for ever
+        metrics.restore_remaining.remove(str(number))
+        raise
 
 
 class _Cancelled(Exception):

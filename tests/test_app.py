@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from streams import app
+from streams import app, metrics
 from streams.app import AT_ONCE, Worker, _open_all
 from streams.errors import PlainscoreError
 from streams.memory import split
@@ -52,7 +52,7 @@ class Restores:
                 time.sleep(0.2)  # a disk takes its time
                 store.close()
                 raise
-            return store, Restored(number, 0.5, 0, Counter())
+            return store, Restored(number, 0.5, 1, Counter())
         finally:
             with self.lock:
                 self.open_now -= 1
@@ -79,6 +79,16 @@ def nothing_is_open(worker: Worker) -> bool:
     return True
 
 
+def nothing_is_told() -> bool:
+    """Whoever has the partitions tells how many citizens they hold, and what is left to restore."""
+    names = ("plainscore_citizens", "plainscore_restore_remaining_records")
+    return not any(
+        metrics.REGISTRY.get_sample_value(name, {"partition": str(number)})
+        for number in range(PARTITIONS)
+        for name in names
+    )
+
+
 def test_all_are_opened_some_at_a_time_and_given_in_order(restores: Restores, worker: Worker):
     restores.meeting = threading.Barrier(AT_ONCE)
     numbers = [3, 0, 4, 1]
@@ -87,6 +97,7 @@ def test_all_are_opened_some_at_a_time_and_given_in_order(restores: Restores, wo
     assert restores.most == AT_ONCE
     for each in held:
         each.store.close()
+        metrics.drop(each.number)
     assert nothing_is_open(worker)
 
 
@@ -98,6 +109,7 @@ def test_if_one_cannot_be_opened_none_stays_open(restores: Restores, worker: Wor
         with pytest.raises(PlainscoreError, match="it cannot be"):
             await _open_all(worker, list(range(PARTITIONS)))
         assert nothing_is_open(worker)  # at once, as another worker opens them next
+        assert nothing_is_told()
 
     asyncio.run(fail())
 
@@ -114,5 +126,6 @@ def test_if_nobody_waits_any_more_none_stays_open(restores: Restores, worker: Wo
         with pytest.raises(asyncio.CancelledError):
             await opening
         assert nothing_is_open(worker)
+        assert nothing_is_told()
 
     asyncio.run(leave())
