@@ -100,7 +100,12 @@ def make_app(
     transport = Transport([Address(app.conf.broker[0])], app)
     app.transport = app.producer_transport = transport
     standby = Standby(partial(_copy, worker))
-    lane = transport.run_on(plan, partial(_restore, worker, standby), partial(_ready, readiness))
+    lane = transport.run_on(
+        plan,
+        partial(_restore, worker, standby),
+        partial(_ready, readiness),
+        partial(_gone, readiness),
+    )
     options = Options(
         partitions,
         settings.horizon_days * DAY,
@@ -108,7 +113,7 @@ def make_app(
         settings.max_record_bytes,
     )
     score_events(app, lane, scorecards, options, app.topic(*plan.topics, value_type=bytes))
-    readiness.set("restored", False, "no partitions yet")
+    _gone(readiness)
     return app
 
 
@@ -310,3 +315,8 @@ def _ready(readiness: Readiness, partitions: list[int]) -> None:
     readiness.set("restored", True)
     readiness.set("reading", True)
     log.info("worker_ready", partitions=partitions)
+
+
+def _gone(readiness: Readiness) -> None:
+    metrics.partitions_owned.set(0)
+    readiness.set("restored", False, "no partitions yet")

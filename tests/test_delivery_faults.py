@@ -14,6 +14,7 @@ from confluent_kafka import Consumer, KafkaException, Producer, TopicPartition
 from streams.embedded import Broker
 from streams.process import HEARTBEAT
 from streams.transport.name import take_name
+from tests.faults.wire import Wire
 from tests.lane_world import GROUP, PARTITIONS, History, World, check, wait_for
 
 pytestmark = pytest.mark.faults
@@ -129,6 +130,21 @@ def test_a_worker_outlives_its_broker(prefix: str, tmp_path: Path) -> None:
         broker.start_node(0)
         run.check()
         assert not worker.ended()
+
+
+def test_a_worker_that_lost_its_partitions_does_not_say_that_it_has_them(
+    broker: Broker, prefix: str, tmp_path: Path
+) -> None:
+    """Nor that it is ready: with no lag to tell of, nothing else would say that it is cut off."""
+    with Wire(broker.bootstrap) as wire, World(broker.bootstrap, prefix, tmp_path) as world:
+        worker = world.worker(BROKERS=wire.bootstrap).wait_ready()
+        assert worker.count("plainscore_partitions_owned") == PARTITIONS
+        wire.cut()
+        wait_for(lambda: not worker.count("plainscore_partitions_owned"), 30, "it has noticed")
+        assert worker.count("plainscore_ready", condition="restored") == 0
+        wire.mend()
+        wait_for(lambda: worker.count("plainscore_partitions_owned"), 60, "it has them again")
+        assert worker.count("plainscore_ready", condition="restored") == 1
 
 
 def left_open(world: World, name: str) -> Producer:

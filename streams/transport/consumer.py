@@ -146,6 +146,7 @@ class Consumer(base.Consumer):
             self.lane.shut()  # first: a transaction that fails now must not begin to take again
             await self._settle()
             await self.lane.leave()
+            self.transport.on_gone()
             revoked, self._assigned = self._assigned, set()
             self.app.on_rebalance_start()
             await self.on_partitions_revoked(revoked)

@@ -53,6 +53,7 @@ class Transport(base.Transport):
     lane: Lane
     restore: Callable[[list[int]], Awaitable[list[Held]]]
     on_ready: Callable[[list[int]], None]
+    on_gone: Callable[[], None]
     on_unclear: Callable[[], None]
 
     def _unclear(self) -> None:
@@ -63,8 +64,10 @@ class Transport(base.Transport):
         plan: Plan,
         restore: Callable[[list[int]], Awaitable[list[Held]]],
         on_ready: Callable[[list[int]], None],
+        on_gone: Callable[[], None],
     ) -> Lane:
         """Set the transport up; gives the lane on which the agents' transactions run."""
-        self.plan, self.restore, self.on_ready = plan, restore, on_ready
+        self.plan, self.restore = plan, restore
+        self.on_ready, self.on_gone = on_ready, on_gone
         self.lane = Lane(plan.producer_config, plan.prefix, self._unclear)
         return self.lane
