@@ -94,6 +94,7 @@ class Publisher:
         self._gate_open = True  # False while a consent or shares record is not acknowledged yet
         self._lost = 0
         self._first_loss: KafkaError | None = None
+        self._fatal: KafkaError | None = None  # why nothing will ever be sent any more
 
     def publish(
         self,
@@ -255,7 +256,8 @@ class Publisher:
 
         Raises, with the count and the first reason, if it did not take some.
         """
-        waiting = self._producer.flush(ACKNOWLEDGED_WITHIN + 5 if timeout is None else timeout)
+        seconds = ACKNOWLEDGED_WITHIN + 5 if timeout is None else timeout
+        waiting = self._served(self._producer.flush, seconds)
         self._raise_losses()
         if waiting:
             raise self._unacknowledged(waiting)
@@ -338,13 +340,26 @@ class Publisher:
                     headers=list(headers) or None,
                 )
             except BufferError:  # its queue is full: wait for Kafka
-                self._producer.poll(0.1)
+                self._served(self._producer.poll, 0.1)
                 self._raise_losses()
             except KafkaException as refused:
-                raise self._loss(1, refused.args[0]) from refused
+                if refused.args[0].code() == KafkaError._FATAL:
+                    self._served(self._producer.poll, 0)  # says why
+                raise self._loss(1, self._fatal or refused.args[0]) from refused
             else:
-                self._producer.poll(0)
+                self._served(self._producer.poll, 0)
                 return
+
+    def _served(self, serve: Callable[[float], int], seconds: float) -> int:
+        """Let librdkafka report; what ends the producer for good is why it loses all it holds."""
+        try:
+            return serve(seconds)
+        except (KafkaException, SystemError) as raised:
+            # confluent-kafka calls us with a fatal error set, and Python minds that, or forgets it.
+            known = raised if isinstance(raised, KafkaException) else raised.__cause__
+            self._fatal = known.args[0] if isinstance(known, KafkaException) else _FATAL
+        self._producer.purge()
+        return self._producer.flush(seconds)
 
     def _count(self, topic: str) -> int:
         name = full_name(topic, self._prefix)
@@ -364,7 +379,7 @@ class Publisher:
 
     def _raise_losses(self) -> None:
         if self._first_loss is not None:
-            error = self._loss(self._lost, self._first_loss)
+            error = self._loss(self._lost, self._fatal or self._first_loss)
             self._lost, self._first_loss = 0, None
             raise error
 
@@ -373,6 +388,13 @@ class Publisher:
         where = f"brokers {self._connection.brokers}"
         if error.code() in _REFUSALS:
             return BadData(what, where=where, next_step="Mend what Kafka refuses and send again.")
+        if error.fatal():
+            return Unreachable(
+                what,
+                where=where,
+                next_step="Check the security settings and the broker's rules, then open a new"
+                " Publisher and send all records again: repeats change nothing.",
+            )
         return Unreachable(
             what,
             where=where,
@@ -387,6 +409,8 @@ class Publisher:
             next_step="Flush again, or see whether the broker is well.",
         )
 
+
+_FATAL = KafkaError(KafkaError._FATAL, "Kafka's client has ended, and says why in its log", True)
 
 # What Kafka will refuse again however often it is sent.
 _REFUSALS = frozenset(
