@@ -1,4 +1,7 @@
-"""Which of Kafka's errors pass by themselves: a broker is away, starts, or moves its work."""
+"""Which of Kafka's errors pass by themselves: a broker is away, starts, or moves its work.
+
+And which do not, however often librdkafka or we ask again.
+"""
 
 from confluent_kafka import KafkaError
 
@@ -31,6 +34,9 @@ _PASSING = frozenset(
         KafkaError.UNSTABLE_OFFSET_COMMIT,
     }
 )
+
+# Until somebody changes the broker's rules; who would wait for that seems to wait for others.
+KEPT_OUT = frozenset({KafkaError.GROUP_AUTHORIZATION_FAILED, KafkaError.TOPIC_AUTHORIZATION_FAILED})
 
 
 def passes(error: KafkaError) -> bool:

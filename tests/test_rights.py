@@ -1,7 +1,11 @@
 """What a broker's rules do not allow is said: nobody waits for it, and nobody sees a traceback."""
 
+import json
 from collections.abc import Callable, Iterator
 from contextlib import suppress
+from functools import partial
+from pathlib import Path
+from subprocess import TimeoutExpired
 from typing import Any
 
 import pytest
@@ -19,7 +23,7 @@ from streams.client import Publisher, admin
 from streams.client.connection import Connection
 from streams.embedded import Broker, _free_ports
 from streams.errors import PlainscoreError, Unreachable
-from tests.lane_world import wait_for
+from tests.lane_world import GROUP, Worker, wait_for
 
 pytestmark = pytest.mark.kafka
 
@@ -115,3 +119,36 @@ def test_who_may_not_write_is_told_so(guarded: Guarded, prefix: str, moment: str
     with suppress(Unreachable):  # what the last one had queued
         publisher.flush()
     assert "not delivered" in said(lambda: publisher.publish("purchases", PURCHASE))
+
+
+@pytest.mark.parametrize("kept_from", ["the group", "what it reads", "what it writes"])
+def test_a_worker_that_is_kept_out_ends(
+    guarded: Guarded, prefix: str, tmp_path: Path, kept_from: str
+) -> None:
+    """It would ask on for ever, and look as if it waited for others."""
+    admin.apply(guarded.bootstrap, prefix=prefix)
+    describe, write, read = AclOperation.DESCRIBE, AclOperation.WRITE, AclOperation.READ
+    let = partial(guarded.let, "ann")
+    let(ResourceType.TRANSACTIONAL_ID, prefix, describe, write)
+    let(ResourceType.TOPIC, prefix, describe)
+    for name in ("scorecards", "citizens-changelog", "ledger-changelog"):
+        let(ResourceType.TOPIC, prefix + name, read, write)
+    if kept_from != "the group":
+        let(ResourceType.GROUP, prefix, read)
+    if kept_from != "what it reads":
+        let(ResourceType.TOPIC, prefix, read)
+    if kept_from == "what it writes":
+        with Publisher(guarded.bootstrap, prefix=prefix) as publisher:
+            publisher.tick()  # which the worker answers with heartbeats
+    settings = {
+        "BROKERS": guarded.guarded,
+        "KAFKA": json.dumps(settings_of("ann")),
+        "PREFIX": prefix,
+        "GROUP": prefix + GROUP,
+    }
+    worker = Worker(tmp_path, settings)
+    with suppress(TimeoutExpired):
+        worker.process.wait(20)
+    worker.kill()
+    assert "error: Kafka did not let us in" in worker.said(), worker.said()
+    assert "Traceback" not in worker.said()

@@ -19,7 +19,7 @@ import structlog
 from confluent_kafka import KafkaError, KafkaException, Message, Producer, TopicPartition
 
 from streams import metrics
-from streams.outage import AGAIN, ASK, passes
+from streams.outage import AGAIN, ASK, KEPT_OUT, passes
 from streams.outcome import Outcome
 from streams.record import Record
 from streams.scoring.citizen import Citizen
@@ -162,6 +162,8 @@ class Lane:
 
     def _give_up(self, batch: Batch, error: KafkaException) -> None:
         """Forget a transaction that ended without a clear yes, and its producer."""
+        if error.args[0].code() in KEPT_OUT:
+            raise error
         metrics.transactions.labels("unclear").inc()
         self._failures += 1
         self.most = max(FEWEST_RECORDS, self.most // 4)  # it may have lasted too long
@@ -185,9 +187,8 @@ class Lane:
         assert producer is not None
         # 3. all output is flushed, and the last value of each key in the changelogs with it
         with metrics.commit_phase.labels("produce").time():
-            left = await _answered(producer.flush, ANSWER)
-            if left or any(offset < 0 for part in parts for offset in part.offsets.values()):
-                raise KafkaException(KafkaError(KafkaError._TIMED_OUT, "output was not delivered"))
+            if await _answered(producer.flush, ANSWER):
+                raise _not_delivered()
         # 4. the input's offsets, with the group's metadata: whoever lost a partition fails here
         with metrics.commit_phase.labels("offsets").time():
             # Also where nothing was read: no offset at all would not be looked at.
@@ -197,6 +198,9 @@ class Lane:
                 for (topic, partition), offset in (fence | batch.positions).items()
             ]
             await _answered(producer.send_offsets_to_transaction, places, self.metadata, ANSWER)
+            # Only now: what Kafka refused has failed the transaction, and this call says why.
+            if any(offset < 0 for part in parts for offset in part.offsets.values()):
+                raise _not_delivered()
         # 5. commit
         with metrics.commit_phase.labels("commit").time():
             await _answered(producer.commit_transaction, ANSWER)
@@ -289,6 +293,10 @@ class Lane:
         if self.generation == NONE:
             return []
         return [held.number for held in self.held.values() if held.pending]
+
+
+def _not_delivered() -> KafkaException:
+    return KafkaException(KafkaError(KafkaError._TIMED_OUT, "output was not delivered"))
 
 
 async def _answered(call: Callable[..., T], *arguments: Any) -> T:

@@ -26,7 +26,7 @@ from confluent_kafka.admin import AdminClient, OffsetSpec  # type: ignore[attr-d
 from streams import metrics
 from streams.errors import BadUsage
 from streams.offsets import EARLIEST, LATEST, list_offsets
-from streams.outage import ASK
+from streams.outage import ASK, KEPT_OUT
 from streams.topics import GATE, INPUTS, bare_name, full_name
 from streams.transport.batch import MOST_RECORDS, Batch
 from streams.transport.fetched import Fetched, Place
@@ -246,6 +246,8 @@ class Member(threading.Thread):
     def _keep(self, messages: list[Message]) -> None:
         for message in self._fetched.keep(messages):
             error = message.error()
+            if error.code() in KEPT_OUT:  # librdkafka would ask on for ever
+                raise KafkaException(error)
             if error.code() != KafkaError._FATAL:
                 log.warning("fetch_failed", topic=message.topic(), why=error.str())
             elif _SAME_NAME not in error.str():
