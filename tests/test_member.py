@@ -18,7 +18,7 @@ from streams.embedded import Broker
 from streams.memory import split
 from streams.settings import Settings
 from streams.topics import GATE, INPUTS
-from streams.transport.batch import MOST_RECORDS, Batch
+from streams.transport.batch import MOST_BYTES, MOST_RECORDS, Batch
 from streams.transport.member import Member
 from streams.transport.name import take_name
 from tests.lane_world import PARTITIONS, wait_for
@@ -26,6 +26,7 @@ from tests.lane_world import PARTITIONS, wait_for
 pytestmark = pytest.mark.faults
 
 BEFORE, SINCE = 20, 5  # records of each partition
+LARGE = 30  # records of each partition
 MANY, MOST = 1_000, 100  # records of each partition, and in a batch
 READ = 5  # of them, according to the group's offsets
 SILENT = 3.0  # seconds: longer than a question waits for its answer
@@ -90,12 +91,12 @@ class Group:
         consumer.subscribe([self.prefix + topic for topic in INPUTS])
         return consumer
 
-    def publish(self, records: int, topic: str = "purchases") -> None:
+    def publish(self, records: int, topic: str = "purchases", value: bytes = b"any") -> None:
         """Send so many records to each partition of a topic."""
         producer = Producer({"bootstrap.servers": self.broker.bootstrap})
         for number in range(PARTITIONS):
             for _ in range(records):
-                producer.produce(self.prefix + topic, b"any", b"any", partition=number)
+                producer.produce(self.prefix + topic, value, b"any", partition=number)
         assert producer.flush(30) == 0
 
 
@@ -178,6 +179,18 @@ def test_consents_that_come_in_masses_do_not_make_a_batch_larger_than_it_may_be(
         read = [len(batch) for batch in group.batches(MANY * PARTITIONS, MOST)]
     assert sum(read) == MANY * PARTITIONS
     assert max(read) <= 2 * MOST
+
+
+def test_large_records_make_small_batches(broker: Broker, prefix: str, tmp_path: Path) -> None:
+    """Else a thousand of a megabyte each would be in hand at once, and again after each restart."""
+    group = Group(broker, prefix, tmp_path)
+    with given_partitions(group):
+        group.publish(LARGE, value=b"x" * 900_000)
+        group.begin(0)
+        group.busy_until = time.monotonic() + 2
+        batches = group.batches(LARGE * PARTITIONS)
+    assert sum(map(len, batches)) == LARGE * PARTITIONS
+    assert max(map(len, batches)) * 900_000 < 2 * MOST_BYTES
 
 
 def test_events_wait_for_consents_while_a_broker_gives_no_answer(

@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from streams.record import Record
 
 MOST_RECORDS = 20_000  # in a batch, where the machine is fast enough for them
+MOST_BYTES = 8 * 1024 * 1024  # fetched for a batch: a few times what so many records usually have
 
 
 @dataclass(slots=True)

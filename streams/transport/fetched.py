@@ -1,5 +1,6 @@
 """What was fetched and is in no batch yet, and how far that reaches."""
 
+from collections import Counter
 from collections.abc import Collection, Mapping
 from heapq import merge
 from typing import Any
@@ -7,8 +8,8 @@ from typing import Any
 from confluent_kafka import KafkaError
 
 from streams.record import Record, record_of
-from streams.topics import GATE, bare_name
-from streams.transport.batch import Batch
+from streams.topics import GATE, LARGEST, bare_name
+from streams.transport.batch import MOST_BYTES, Batch
 
 Place = tuple[str, int]  # a topic's bare name, and a partition
 
@@ -22,14 +23,22 @@ class Fetched:
         self.others: list[Record] = []  # of all other topics
         self.reached: dict[Place, int] = {}  # up to where each place was fetched
         self.after_last: dict[Place, int] = {}  # one past the last record; markers may follow it
+        self.bytes: Counter[str] = Counter()  # of the records, by topic
+        self.largest = LARGEST  # bytes of one record, as they come lately
 
     def __len__(self) -> int:
         """Count the records."""
         return len(self.others) + sum(map(len, self.gate.values()))
 
+    @property
+    def full(self) -> bool:
+        """Whether more would be too much to have in hand at once."""
+        return self.bytes.total() >= MOST_BYTES
+
     def begin(self, offsets: Mapping[Place, int]) -> None:
         """Forget all, and go on from these offsets."""
         self.others.clear()
+        self.bytes.clear()
         for records in self.gate.values():
             records.clear()
         self.reached = dict(offsets)
@@ -41,6 +50,7 @@ class Fetched:
         Gives back the messages that are errors.
         """
         errors: list[Any] = []
+        largest = 0
         for message in messages:
             error = message.error()
             if error is not None and error.code() != _END:
@@ -54,8 +64,12 @@ class Fetched:
                 record = record_of(message, topic, partition, offset)
                 (self.gate[topic] if topic in GATE else self.others).append(record)
                 self.reached[place] = self.after_last[place] = offset + 1
+                size = _size(record)
+                self.bytes[topic] += size
+                largest = max(largest, size)
             elif place in self.reached:
                 self.reached[place] = offset  # past the marks of transactions' ends, too
+        self.largest = largest or self.largest
         return errors
 
     def cut(self, generation: int, topics: Collection[str], ready: int) -> Batch:
@@ -75,12 +89,14 @@ class Fetched:
             for partition, records in by_partition.items():
                 logs.setdefault(partition, []).append(records)
             self.gate[topic].clear()
+            self.bytes[topic] = 0
         for of_partition in logs.values():
             for record in merge(*of_partition, key=_sent):
                 batch.add(record)
         if len(topics) > len(GATE):
             for record in self.others[:ready]:
                 batch.add(record)
+                self.bytes[record.topic] -= _size(record)
             del self.others[:ready]
         return batch
 
@@ -90,3 +106,10 @@ _END = KafkaError._PARTITION_EOF
 
 def _sent(record: Record) -> int:
     return record.timestamp
+
+
+def _size(record: Record) -> int:
+    size = len(record.key or b"") + len(record.value or b"")
+    for name, value in record.headers:
+        size += len(name) + len(value or b"")
+    return size

@@ -28,7 +28,7 @@ from streams.errors import BadUsage
 from streams.offsets import EARLIEST, LATEST, list_offsets
 from streams.outage import ASK, KEPT_OUT
 from streams.topics import GATE, INPUTS, bare_name, full_name
-from streams.transport.batch import MOST_RECORDS, Batch
+from streams.transport.batch import MOST_BYTES, MOST_RECORDS, Batch
 from streams.transport.fetched import Fetched, Place
 
 log = structlog.get_logger(__name__)
@@ -37,6 +37,7 @@ T = TypeVar("T")
 
 IDLE = 1.0  # seconds without a fetch, after which the group's protocol must be served all the same
 WAIT = 0.05  # seconds that one poll waits
+AT_ONCE = 1_000  # messages at most that are taken from librdkafka in one call
 LOOK = 0.005  # seconds between two looks whether the batch before is done
 APART = 10.0  # seconds at least between two times that the group takes us for our former self
 NAMESAKE = 3  # times that it does so one soon after the other: that is another worker
@@ -215,12 +216,13 @@ class Member(threading.Thread):
             if self.generation != generation or time.monotonic() > deadline or self._called():
                 return None
             self._consume(1, WAIT if seconds else 0)
-        if len(fetched) < most:  # who comes after a pause waits for nobody
+        if len(fetched) < most and not fetched.full:  # who comes after a pause waits for nobody
             left = self._last_batch + self._gather_seconds - time.monotonic()
             self._consume(most - len(fetched), max(left, 0))
         while (  # small batches would queue up before the lane, each with a transaction's cost
             self._is_busy()
             and len(fetched) < most
+            and not fetched.full
             and self.generation == generation
             and not self._called()
         ):
@@ -236,12 +238,17 @@ class Member(threading.Thread):
         return not self._calls.empty()
 
     def _consume(self, most: int, seconds: float) -> None:
-        """Fetch up to so many messages."""
-        generation = self.generation
-        messages = self._consumer.consume(most, seconds)
-        if self.generation != generation:  # they are of partitions that may be another's by now
-            messages = [each for each in messages if each.error() is not None]
-        self._keep(messages)
+        """Fetch up to so many messages, and few at once where they are large."""
+        generation, until = self.generation, time.monotonic() + seconds
+        while True:
+            few = min(most, AT_ONCE, max(1, MOST_BYTES // self._fetched.largest))
+            messages = self._consumer.consume(few, max(0.0, until - time.monotonic()))
+            if self.generation != generation:  # they are of partitions that may be another's by now
+                messages = [each for each in messages if each.error() is not None]
+            self._keep(messages)
+            most -= few
+            if len(messages) < few or not most or self._fetched.full:
+                return
 
     def _keep(self, messages: list[Message]) -> None:
         for message in self._fetched.keep(messages):
@@ -297,14 +304,14 @@ class Member(threading.Thread):
         topics: tuple[str, ...] = INPUTS
         for number, topic in enumerate(GATE, 1):
             while any(fetched.reached.get(place, 0) < end for place, end in ends[topic].items()):
-                if len(fetched.gate[topic]) >= most:
+                if len(fetched.gate[topic]) >= most or fetched.bytes[topic] >= MOST_BYTES:
                     topics = GATE[:number]
                     break
                 self._consume(most, WAIT)
                 if self.generation != generation or self._called():
                     topics = ()
                     break
-                if not held_back and len(fetched.others) > MOST_RECORDS:
+                if not held_back and (len(fetched.others) > MOST_RECORDS or fetched.full):
                     held_back = [
                         each
                         for each in self._consumer.assignment()
