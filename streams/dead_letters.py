@@ -76,7 +76,7 @@ REASONS: dict[str, str] = {
     "dispute_out_of_time": "The dispute's time lies more than a day from its time of sending. "
     "Send it when it is made, dated then.",
     "statement_too_long": "The statement is longer than 500 characters. Shorten it.",
-    "entry_full": "The event has as many disputes and corrections as are kept of one. "
+    "entry_full": "The event has as many disputes, or corrections, as are kept of one. "
     "Have those decided or withdrawn that are open.",
     "conflicting_duplicate": "Two different contents came under one event id and time. "
     "One was kept by a fixed rule: send a correction for what is right, with its own id.",

@@ -80,9 +80,10 @@ KNOWN_CITIZENS = 50_000  # of a partition, kept as they are in memory
 # What is larger is never written anywhere: a broker that refused it would refuse it for ever, and
 # nothing behind it would be read.
 LARGEST = 1_000_000  # bytes of key and value
-# Disputes and corrections of one event: each further one reads and writes all of them again.
+# Disputes of one event, and corrections: each further one reads and writes all of them again. They
+# are counted apart: no source can leave a person's dispute without a place, nor the reverse.
 MOST_PARTS = 100
-LARGEST_ENTRY = 131_072  # bytes
+LARGEST_PARTS = 65_536  # bytes
 
 
 @dataclass(frozen=True)
@@ -565,7 +566,7 @@ class _Batch:
         if after == before:
             after = before
         if after is not before and part.fact is None and _too_much(before, part, after):
-            detail = f"at most {MOST_PARTS} parts of an event expected"
+            detail = f"at most {MOST_PARTS} disputes, or corrections, of an event expected"
             self.dead_letter(record, "entry_full", detail)
             return before, before
         if conflict(before, part):
@@ -765,9 +766,12 @@ def _has(record: Record, header: str) -> bool:
 
 
 def _too_much(before: Entry, part: Entry, after: Entry) -> bool:
-    """Say whether a part is more than is kept of one event; what ends a dispute is always taken."""
-    parts = len(after.disputes) + len(after.corrections)
-    if parts <= 1 or (parts <= MOST_PARTS and len(write_entry(after)) <= LARGEST_ENTRY):
+    """Say whether a part is more of its sort than is kept of one event; what ends a dispute is
+    always taken.
+    """
+    same = Entry(None, after.disputes) if part.disputes else Entry(None, {}, after.corrections)
+    parts = len(same.disputes) + len(same.corrections)
+    if parts <= 1 or (parts <= MOST_PARTS and len(write_entry(same)) <= LARGEST_PARTS):
         return False
     ends = [key in before.disputes and s.opened_at is None for key, s in part.disputes.items()]
     return not any(ends)

@@ -19,9 +19,10 @@ from streams import dead_letters, process
 from streams.codec import decode, encode, unpack
 from streams.dead_letters import DeadLetter
 from streams.embedded import Broker
+from streams.kinds import kinds
 from streams.process import ANSWERS, HEARTBEAT, MOVED, RECEIPT
 from streams.record import Record
-from streams.scoring.ledger import DAY, Entry
+from streams.scoring.ledger import DAY, Entry, standing
 from streams.scoring.recount import EventRef, recount
 from streams.state import read_citizen, read_entry
 from streams.topics import INPUTS, TOPICS, partition_of
@@ -233,6 +234,21 @@ def send(lane: Attacked, topic: str, values: dict[str, object] | None, **given: 
     return record
 
 
+def correction(number: int, offence: str = "parking") -> dict[str, object]:
+    """One of the same fine as a dispute's, or of an earlier one under its id."""
+    about: dict[str, object] = dispute("d-1")["about"]  # type: ignore[assignment]
+    return {
+        **dict.fromkeys(name for kind in kinds().values() for name in kind.fields),
+        "correction_id": f"k-{number}",
+        "citizen_id": "c-1",
+        "about": {**about, "occurred_at": NOW - 10 * DAY - number},
+        "occurred_at": NOW,
+        "source": "police",
+        "action": "replace",
+        "offence": offence,
+    }
+
+
 HOME = partition_of("c-1", 4)
 AWAY = (HOME + 1) % 4
 
@@ -298,12 +314,31 @@ def test_an_event_holds_so_many_disputes_and_no_more(lane: Attacked) -> None:
     assert len(full) == 300 - process.MOST_PARTS
     assert {dead_letters.read(r).reason for r in full} == {"entry_full"}
     assert all(
-        len(value) <= process.LARGEST_ENTRY for v in lane.ledger for value in v.rows.values()
+        len(value) <= process.LARGEST_PARTS for v in lane.ledger for value in v.rows.values()
     )
     ends = [send(lane, "disputes", dispute(f"d-{n}", "withdraw")) for n in range(100)]
     lane.run(ends)
     assert lane.counts["disputes", "scored", ""] == 2 * process.MOST_PARTS
     lane.run([send(lane, "disputes", dispute("d-0", statement="x"))])
+    lane.account_for()
+
+
+@pytest.mark.parametrize("size", [1, 700])
+def test_a_source_cannot_leave_a_dispute_without_a_place(lane: Attacked, size: int) -> None:
+    """Nor can disputes keep its source from correcting an event."""
+    lane.run([send(lane, "fines", fine())])
+    lane.run([send(lane, "corrections", correction(n, "x" * size)) for n in range(300)])
+    assert lane.counts["corrections", "dead_letter", "entry_full"] >= 200
+    lane.run([send(lane, "disputes", dispute(f"d-{n}", statement="x" * 500)) for n in range(100)])
+    assert lane.counts["disputes", "scored", ""] == 100
+    (entry,) = lane.ledger_of("c-1").values()
+    assert standing(entry) is None
+    other = Attacked()
+    other.run([send(other, "consents", consent()), send(other, "fines", fine())])
+    other.run([send(other, "disputes", dispute(f"d-{n}", "withdraw")) for n in range(100)])
+    other.run([send(other, "corrections", correction(0))])
+    (entry,) = other.ledger_of("c-1").values()
+    assert entry.corrections
     lane.account_for()
 
 
