@@ -320,7 +320,8 @@ class _Batch:
             ][:2]
             self.out.produce(
                 record.topic,
-                name.encode(),
+                # its own, though nobody's: it is refused there as it would have been at once
+                name.encode() if record.key is None else record.key,
                 record.value,
                 partition=right,
                 headers=[*ours, *own_headers(record, ANSWERS, RECEIPT), (MOVED, b"1")],

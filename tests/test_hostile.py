@@ -94,9 +94,9 @@ def _at_home(record: Record, partitions: int) -> bool:
     try:
         name = (record.key or b"").decode()
     except UnicodeDecodeError:
-        return False
-    if id_problem(name) is not None:  # nobody's: it is a trace of what was moved for its value
-        return False
+        name = ""
+    if id_problem(name) is not None:  # nobody's: it was moved for its value, or is a trace of that
+        return record.value is not None
     return partition_of(name, partitions) == record.partition
 
 
@@ -261,6 +261,24 @@ def test_no_key_reaches_the_rows_of_the_worker_itself(lane: Attacked, key: bytes
         lane.run([send(lane, topic, None, key=key, value=value, partition=place)])
     lane.account_for()
     assert all(len(name) < 300 for known in lane.known for name in known)
+
+
+@pytest.mark.parametrize("key", [b"", b"\xff", b"\0c-1"])
+@pytest.mark.parametrize("place", [HOME, AWAY])
+def test_a_key_that_names_nobody_is_refused_wherever_it_stands(
+    lane: Attacked, key: bytes, place: int
+) -> None:
+    """Where a record came to stand does not make it a good one."""
+    value = encode("fines", fine())
+    lane.run([send(lane, "fines", None, key=key, value=value, partition=place)])
+    assert not lane.ledger_of("c-1")
+    assert lane.counts["fines", "dead_letter", "key_mismatch"] == 1
+    value = encode("consents", consent("rider"))
+    lane.run([send(lane, "consents", None, key=key, value=value, partition=place)])
+    citizen = lane.citizen("c-1")
+    assert citizen is not None
+    assert len(citizen.grants) == 2
+    lane.account_for()
 
 
 def test_a_withdrawal_in_another_partition_is_carried_out(lane: Attacked) -> None:
