@@ -324,6 +324,17 @@ def test_nothing_is_written_that_a_broker_would_not_take(lane: Attacked, part: s
     lane.account_for()
 
 
+@pytest.mark.parametrize("key", [b"stranger", b"c-1", b"\xff"])
+def test_no_consent_stays_in_the_log_because_it_is_enormous(lane: Attacked, key: bytes) -> None:
+    """What stands there under its key is what is in force, also if that is nothing."""
+    for topic, place in product(("consents", "shares"), range(4)):
+        lane.run([send(lane, topic, None, key=key, value=bytes(1_000_001), partition=place)])
+        last = {r.partition: r for r in lane.out if r.topic == topic and r.key == key}
+        in_force = topic == "consents" and key == b"c-1" and place == HOME
+        assert (last[place].value is not None) == in_force
+    lane.account_for()
+
+
 def test_an_event_holds_so_many_disputes_and_no_more(lane: Attacked) -> None:
     """Each further one would read and write all of them; what ends one is always taken."""
     lane.run([send(lane, "fines", fine())])
