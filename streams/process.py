@@ -68,6 +68,7 @@ from streams.views import CitizensView, View
 MOVED = "plainscore.moved"  # marks a record that was forwarded, and the tombstone it left behind
 ANSWERS = "plainscore.answers"  # marks what is in force, written again; names the offset answered
 RECEIPT = "receipt_id"  # header of a withdrawal: where the receipt will be found
+LONGEST_RECEIPT = 64  # characters of its id
 HEARTBEAT = b"\x00"  # key of what keeps the logs of compacted topics rolling
 
 # Work that reads more than its record's entry is done in pieces, so that no transaction grows with
@@ -383,8 +384,9 @@ class _Batch:
             self.count(record, "stored")
             return
         receipt = next((value for name, value in record.headers if name == RECEIPT and value), b"")
-        receipt_id = receipt.decode("utf-8", "replace")[:64]
-        if not receipt_id or names[0] in receipt_id:  # nothing of the person goes into a receipt
+        receipt_id = receipt.decode("utf-8", "replace")
+        # nothing of the person goes into a receipt, nor a part of an id that is longer
+        if not 0 < len(receipt_id) <= LONGEST_RECEIPT or names[0] in receipt_id:
             receipt_id = token_hex(16)
         self.count(record, "stored")
         if citizen is None:
