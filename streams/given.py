@@ -9,6 +9,10 @@ from streams.record import Record
 from streams.topics import GATE
 from streams.validity import id_problem, problem
 
+# What is larger is never written anywhere: a broker that refused it would refuse it for ever, and
+# nothing behind it would be read.
+LARGEST = 1_000_000  # bytes of key and value
+
 
 @dataclass(slots=True, init=False)
 class Given:
@@ -39,7 +43,7 @@ def read(record: Record, largest: int, audiences: Collection[str]) -> Given:
     """
     if size(record) > largest:
         refusal = "oversized", f"at most {largest} bytes expected"
-        return Given(record, None, refusal, named(record))
+        return Given(record, None, refusal, named(record) + _told(record))
     if record.value is None and record.topic in GATE:
         return Given(record, None, None, named(record))
     try:
@@ -62,6 +66,17 @@ def named(record: Record) -> tuple[str, ...]:
         return _somebody((record.key or b"").decode())
     except UnicodeDecodeError:
         return ()
+
+
+def _told(record: Record) -> tuple[str, ...]:
+    """Give whom the value of a refused record names, if it can be read."""
+    if size(record) > LARGEST:
+        return ()
+    try:
+        values = decode(record.topic, record.value)
+    except Undecodable:
+        return ()
+    return _somebody(values.get("citizen_id", ""))
 
 
 def _somebody(name: str) -> tuple[str, ...]:

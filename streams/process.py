@@ -12,7 +12,7 @@ from typing import Any
 from streams.codec import encode, pack, unpack
 from streams.dead_letters import headers_for, own_headers
 from streams.effects import Effects, Out
-from streams.given import Given, named, read, size
+from streams.given import LARGEST, Given, named, read, size
 from streams.kinds import kinds
 from streams.outcome import Outcome, add
 from streams.record import Record
@@ -78,9 +78,6 @@ CITIZENS_A_BATCH = 500  # citizens looked at because time has passed
 CHUNK = 64  # records read, and then applied: few enough to stay in the processor's nearest cache
 KNOWN_CITIZENS = 50_000  # of a partition, kept as they are in memory
 
-# What is larger is never written anywhere: a broker that refused it would refuse it for ever, and
-# nothing behind it would be read.
-LARGEST = 1_000_000  # bytes of key and value
 # Disputes of one event, and corrections: each further one reads and writes all of them again. They
 # are counted apart: no source can leave a person's dispute without a place, nor the reverse.
 MOST_PARTS = 100

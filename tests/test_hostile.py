@@ -324,6 +324,19 @@ def test_nothing_is_written_that_a_broker_would_not_take(lane: Attacked, part: s
     lane.account_for()
 
 
+@pytest.mark.parametrize("key", [None, b"\xff", b"c-1"])
+def test_of_what_is_oversized_nothing_is_kept_that_names_a_stranger(
+    lane: Attacked, key: bytes | None
+) -> None:
+    """Though its key does not."""
+    value = encode("fines", fine(citizen="stranger", offence="x" * 70_000))
+    for place in range(4):
+        lane.run([send(lane, "fines", None, key=key, value=value, partition=place)])
+    assert not [r for r in lane.out if r.topic == "dead-letters"]
+    assert lane.counts["fines", "dropped", "no_consent"] == 4
+    lane.account_for()
+
+
 @pytest.mark.parametrize("key", [b"stranger", b"c-1", b"\xff"])
 def test_no_consent_stays_in_the_log_because_it_is_enormous(lane: Attacked, key: bytes) -> None:
     """What stands there under its key is what is in force, also if that is nothing."""
