@@ -23,6 +23,7 @@ def shared(text: str) -> str:
 
 
 _BY_KEY = itemgetter(0)
+_MOST = 2**63 - 1  # of a number as Avro has it; nine million events can come to more
 _NOT_YET = 0  # stands for an offset until `apply.read_again` has worked it out
 
 
@@ -197,12 +198,14 @@ def _write_work(work: Work) -> tuple[Any, ...]:
 
 
 def _read_totals(flat: Sequence[int], now: int) -> Totals:
-    """Read (place, periods before `now`, amount) after one another; rows end where amounts do."""
+    """Read (place, periods before `now`, amount) after one another, each place once or more often;
+    rows end where amounts do.
+    """
     totals: Totals = {}
     for at in range(0, len(flat), 3):
         place, row = flat[at], totals.setdefault(now - flat[at + 1], [])
         row += [0] * (place + 1 - len(row))
-        row[place] = flat[at + 2]
+        row[place] += flat[at + 2]
     return totals
 
 
@@ -213,6 +216,9 @@ def _write_totals(totals: Totals, now: int) -> list[int]:
     for place in range(len(rows[0][1]) if rows else 0):
         for period, row in rows:
             amount = row[place]
+            while amount > _MOST:
+                flat += (place, now - period, _MOST)
+                amount -= _MOST
             if amount:
                 flat.append(place)
                 flat.append(now - period)

@@ -21,10 +21,13 @@ from streams.dead_letters import DeadLetter
 from streams.embedded import Broker
 from streams.kinds import kinds
 from streams.process import ANSWERS, HEARTBEAT, MOVED, RECEIPT
+from streams.published import Published
 from streams.record import Record
+from streams.scorecards import example
+from streams.scorecards import read as read_page
 from streams.scoring.ledger import DAY, Entry, standing
 from streams.scoring.recount import EventRef, recount
-from streams.state import read_citizen, read_entry
+from streams.state import read_citizen, read_entry, write_citizen
 from streams.topics import INPUTS, TOPICS, partition_of
 from streams.validity import id_problem
 from tests.hostile import CONSENTING, STRANGERS, Attack, Sent
@@ -382,6 +385,32 @@ def test_a_source_cannot_leave_a_dispute_without_a_place(lane: Attacked, size: i
     (entry,) = other.ledger_of("c-1").values()
     assert entry.corrections
     lane.account_for()
+
+
+def test_amounts_are_added_up_beyond_what_one_number_of_avro_holds() -> None:
+    """Nine million of the largest come to more; a row that could not be written would stop all."""
+    held = Published()
+    page = example("everyday").replace("max_per_event: 50000", f"max_per_event: {10**12}")
+    held.add(read_page(page))
+    lane = Lane(held)
+    purchase = {**fine(), "category": "garden", "quantity": 1, "amount_minor": 10**12}
+    purchase = {k: v for k, v in purchase.items() if k not in ("offence", "severity")}
+    lane.run([lane.record("consents", consent("everyday")), lane.record("purchases", purchase)])
+    citizen = lane.citizen("c-1")
+    assert citizen is not None
+    (account,) = citizen.accounts.values()
+    (row,) = account.totals.values()
+    place = row.index(10**12)
+    row[place] = 9_223_372 * 10**12  # as if so many had come
+    lane.citizens[0].put(b"c-1", write_citizen(citizen))
+    lane.restart()
+    lane.run([lane.record("purchases", {**purchase, "event_id": "one more"})])
+    lane.restart()
+    citizen = lane.citizen("c-1")
+    assert citizen is not None
+    (account,) = citizen.accounts.values()
+    (row,) = account.totals.values()
+    assert row[place] == 9_223_373 * 10**12
 
 
 def test_a_list_that_every_event_would_have_to_go_through_is_refused(lane: Attacked) -> None:
