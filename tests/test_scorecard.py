@@ -10,12 +10,15 @@ from hypothesis import strategies as st
 from streams.errors import BadData
 from streams.kinds import kinds
 from streams.scorecards import LARGEST_PAGE, digest, read
+from streams.scoring.citizen import Account, AccountKey, Cause, Citizen, Work
 from streams.scoring.costs import dearest_event, steepest_fall
 from streams.scoring.currencies import CODES
 from streams.scoring.kind import Field, Kind
 from streams.scoring.protected import protected_word
 from streams.scoring.scorecard import Characteristic, Condition
 from streams.scoring.validate import MOST_ROWS, Refused, build
+from streams.state import write_citizen
+from streams.topics import LARGEST
 
 PAGE = """\
 id: small
@@ -843,6 +846,37 @@ def test_too_many_sorts_of_event_are_refused():
         "line 7: characteristics: the conditions on tests tell more than 10000 sorts of event "
         "apart, too many to find the one that costs most, use fewer"
     ) in map(str, refused.value.problems)
+
+
+def many_totals(windows: int) -> str:
+    """PAGE with windows of many days, that come to so many together."""
+    page = PAGE.replace("period: 30", "period: 1").replace("window: 12", "window: 500")
+    music, bills = page.index("  - id: music"), page.index("  - id: bills")
+    count, rest = divmod(windows - 1000, 500)
+    written = [page[music:bills].replace("id: music", f"id: more_{n}") for n in range(count)]
+    if rest:
+        written.append(page[music:bills].replace("music", "rest").replace("500", str(rest)))
+    return page[:music] + "".join(written) + page[music:]
+
+
+def test_a_row_of_a_person_fits_its_changelog_whatever_its_scorecard():
+    """Of every characteristic something large in each period; a shadow too, and both once more."""
+    found = problems(many_totals(10_001))
+    assert found == [
+        "line 10: characteristics: their windows are 10001 periods together, and 10000 at most "
+        "can be kept of a person, use longer periods"
+    ]
+    card = read(many_totals(10_000))
+    windows = [each.window for each in card.characteristics]
+    totals = {
+        period: [10**15 if period < window else 0 for window in windows] for period in range(500)
+    }
+    keys = [AccountKey(card.id, shadow) for shadow in (False, True)]
+    accounts = [Account(key, 1, totals, 0, 500) for key in keys]
+    work = Work(Cause("consents", "consents-0-0"), accounts)
+    citizen = Citizen("anna", 1, 1, (), 1, accounts=dict(zip(keys, accounts, strict=True)))
+    citizen.work = work
+    assert len(write_citizen(citizen)) < LARGEST / 2
 
 
 @st.composite

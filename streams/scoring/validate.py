@@ -31,6 +31,9 @@ LARGEST = 10**12  # of any measure, as of any amount in an event
 MOST_POINTS = 10_000
 LATEST_VERSION = 1_000_000
 MOST_ROWS = 100  # characteristics, tiers, perks; rows of a points table
+# A person's row holds a total for each characteristic and period, also of its shadow and, while the
+# ledger is read again, of both once more. It must fit what a changelog takes.
+MOST_TOTALS = 10_000
 LONGEST_ID = 40
 LONGEST_TEXT = 200
 LONGEST_PURPOSE = 400
@@ -334,6 +337,13 @@ class _Page:
                     f"{characteristic.window} periods and one more are {needed} days, "
                     f"and events are kept for {self.horizon_days}",
                 )
+        totals = sum(each.window for each in scorecard.characteristics)
+        if self.sound(("characteristics",), ("period",)) and totals > MOST_TOTALS:
+            self.refuse(
+                ("characteristics",),
+                f"their windows are {totals} periods together, and {MOST_TOTALS} at most "
+                "can be kept of a person, use longer periods",
+            )
 
     def check_tables_matter(self, card: Scorecard) -> None:
         for place, characteristic in enumerate(card.characteristics):
