@@ -5,6 +5,7 @@ import json
 import os
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 from typing import ClassVar
 
@@ -12,7 +13,7 @@ import pytest
 from confluent_kafka import KafkaError, KafkaException
 
 from streams import dead_letters, scorecards, settings
-from streams.cli import failures, fields, main, rows, show
+from streams.cli import failures, fields, held, main, rows, show
 from streams.cli import publish as publishing
 from streams.client import connection, publisher
 from streams.client.shape import shaped
@@ -647,6 +648,36 @@ def test_a_replay_to_an_unknown_topic_is_refused(run, letters):
 
 
 # ---- doctor
+
+
+def test_an_export_holds_nothing_of_another_citizen():
+    """A record may come under one's key and tell of somebody else."""
+    fine = {"event_id": "f", "occurred_at": 1_700_000_000_000, "source": "city"}
+    fine |= {"offence": "speeding", "severity": "minor", "amount_minor": 1, "currency": "USD"}
+    names = ("ann", "bob-who-is-another")
+    values = [encode("fines", {**fine, "citizen_id": name}) for name in names]
+    inputs = [Record("fines", 0, n, 0, b"ann", value) for n, value in enumerate(values)]
+    letters = [
+        replace(
+            refused,
+            topic="dead-letters",
+            headers=tuple(dead_letters.headers_for("key_mismatch", "", refused)),
+        )
+        for refused in inputs
+    ]
+
+    class Records:
+        def partitions(self, topic):
+            return 1
+
+        def read(self, topic, partition):
+            return inputs if topic == "fines" else letters
+
+    for topic in ("fines", "dead-letters"):
+        own, another = held._of(Records(), topic, "ann")
+        assert "ann" in str(own["value"]) or values[0].hex() in str(own["value"])
+        assert "bob" not in str(another)
+        assert b"bob".hex() not in str(another)
 
 
 def test_doctor_goes_on_after_what_is_wrong(run, monkeypatch, tmp_path):

@@ -17,6 +17,8 @@ from streams.topics import TOPICS, bare_name, full_name, partition_of, topic_of
 
 STATE = ("citizens-changelog", "ledger-changelog")  # shown as what they mean: state and ledger
 
+ANOTHERS = "It came under this citizen's key and names another, whose it is."
+
 
 def held(chosen: Settings, citizen: str) -> dict[str, Any]:
     """The citizen's state and ledger, and its records in the partition where it lives.
@@ -98,7 +100,7 @@ def _of(records: Records, topic: str, citizen: str) -> list[dict[str, Any]]:
             "partition": record.partition,
             "offset": record.offset,
             "sent_at": show.when(record.timestamp),
-            "value": _value(topic, record),
+            "value": _value(topic, record, citizen),
         }
         for record in records.read(topic, partition)
         if record.key == plain
@@ -106,17 +108,32 @@ def _of(records: Records, topic: str, citizen: str) -> list[dict[str, Any]]:
     ]
 
 
-def _value(topic: str, record: Record) -> Any:
+def _value(topic: str, record: Record, citizen: str) -> Any:
     if record.value is None:
         return None
     if topic == "dead-letters":
         letter = read_letter(record)
-        return {"reason": letter.reason, "topic": letter.refused.topic, "bytes": record.value.hex()}
-    try:
-        values = decode(topic, record.value)
-    except Undecodable:
+        values = _decoded(letter.refused.topic, record.value)
+        shown = ANOTHERS if _names_another(values, citizen) else record.value.hex()
+        return {"reason": letter.reason, "topic": letter.refused.topic, "bytes": shown}
+    values = _decoded(topic, record.value)
+    if values is None:
         return {"bytes": record.value.hex()}
+    if _names_another(values, citizen):
+        return ANOTHERS
     return fields.readable(schema(topic_of(topic).value_schema or topic), values)
+
+
+def _decoded(topic: str, value: bytes) -> dict[str, Any] | None:
+    try:
+        return decode(topic, value)
+    except Undecodable:
+        return None
+
+
+def _names_another(values: dict[str, Any] | None, citizen: str) -> bool:
+    """Say whether a record under the citizen's key tells of somebody else."""
+    return values is not None and values.get("citizen_id", citizen) != citizen
 
 
 def _entry(kind: str, entry: Entry) -> dict[str, Any]:
