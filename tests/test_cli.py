@@ -13,7 +13,7 @@ import pytest
 from confluent_kafka import KafkaError, KafkaException
 
 from streams import dead_letters, scorecards, settings
-from streams.cli import failures, fields, held, main, rows, show
+from streams.cli import failures, fields, held, main, rights, rows, show
 from streams.cli import publish as publishing
 from streams.client import connection, publisher
 from streams.client.shape import shaped
@@ -648,6 +648,20 @@ def test_a_replay_to_an_unknown_topic_is_refused(run, letters):
 
 
 # ---- doctor
+
+
+def test_a_consent_is_never_widened_in_silence():
+    """Of several dates none is the one to keep."""
+    grants = [
+        {"scorecard": "everyday", "kinds": [kind], "covers_from": fields.moment(day, "")}
+        for kind, day in (("payments", "2020-01-01"), ("purchases", "2024-01-01"))
+    ]
+    kept = rights._grant("everyday:purchases", grants[1:])
+    assert kept == grants[1]
+    with pytest.raises(BadUsage, match="granted from several dates"):
+        rights._grant("everyday:purchases,payments", grants)
+    told = rights._grant("everyday:purchases,payments:2024-01-01", grants)
+    assert told["covers_from"] == grants[1]["covers_from"]
 
 
 def test_an_export_holds_nothing_of_another_citizen():

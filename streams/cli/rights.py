@@ -32,7 +32,8 @@ def consent(
     """Put a consent in force, or show the one that is.
 
     The grants given are the whole list: what is stored and no longer covered is erased. Without
-    FROM, a scorecard that was granted before keeps its date, and a new one begins now.
+    FROM, a scorecard that was granted before keeps its date, if it had one only, and a new one
+    begins now.
     """
     from streams.cli.records import Records
 
@@ -244,7 +245,13 @@ def _grant(text: str, before: list["Grant"]) -> "Grant":
     if start:
         covers_from = fields.moment(start, "--grant")
     else:
-        known = [cast(int, g["covers_from"]) for g in before if g["scorecard"] == scorecard]
+        known = {cast(int, g["covers_from"]) for g in before if g["scorecard"] == scorecard}
+        if len(known) > 1:  # the earliest would allow more than was, the latest would erase
+            raise BadUsage(
+                f"{scorecard} was granted from several dates",
+                where="--grant",
+                next_step=f"Say from when: {text}:{show.when(min(known))}.",
+            )
         covers_from = min(known, default=show.now())
     return {"scorecard": scorecard, "kinds": named, "covers_from": covers_from}
 
