@@ -4,7 +4,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import lru_cache
 from operator import itemgetter
-from typing import Any, NamedTuple
+from typing import Any, Final, NamedTuple
 
 from streams.codec import decode_state, encode_state
 from streams.scoring.citizen import Account, AccountKey, Cause, Citizen, Grant, Share, Work
@@ -23,7 +23,7 @@ def shared(text: str) -> str:
 
 
 _BY_KEY = itemgetter(0)
-_MOST = 2**63 - 1  # of a number as Avro has it; nine million events can come to more
+_MOST: Final = 2**63 - 1  # of a number as Avro has it; nine million events can come to more
 _NOT_YET = 0  # stands for an offset until `apply.read_again` has worked it out
 
 

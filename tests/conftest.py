@@ -6,8 +6,13 @@ from typing import Any
 from uuid import uuid4
 
 import pytest
+from hypothesis import settings
 
 from streams.embedded import Broker
+
+# How long an example takes is the machine's affair: on a busy one, good properties failed for it.
+settings.register_profile("unhurried", settings.default, deadline=None)
+settings.load_profile("unhurried")
 
 # Set where every part is installed on purpose: a part that is missing then fails its tests.
 STRICT = os.environ.get("NOTHING_MISSING") == "1"

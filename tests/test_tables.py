@@ -60,7 +60,7 @@ STEPS = st.lists(
 )
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(steps=STEPS)
 def test_an_overlay_over_a_store_is_a_sorted_dict(
     tmp_path_factory: pytest.TempPathFactory, steps: list[tuple[str, Any, Any]]
