@@ -377,6 +377,17 @@ def test_columns_that_are_not_there_are_a_usage_error(run, sent, tmp_path):
     assert "no column 'c'" in err
 
 
+def test_a_dot_reaches_only_into_a_field_that_has_fields(run, sent, tmp_path):
+    file = tmp_path / "x.csv"
+    header = [*PURCHASE, "category.name", "amount.gross"]
+    file.write_text(",".join(header) + "\n" + ",".join([*map(str, PURCHASE.values()), "a", "b"]))
+    assert run("publish", "purchases", file)[0] == 0
+    assert sent.records[0]["category"] == "books"
+    code, _, err = run("publish", "purchases", file, "--set", "category.name=a")
+    assert code == 2
+    assert "no field 'category.name'" in err
+
+
 def test_a_broker_that_goes_away_is_told_with_how_far_it_came(run, sent, monkeypatch, tmp_path):
     monkeypatch.setattr(Sent, "fails_at", 2)
     file = tmp_path / "x.ndjson"

@@ -33,13 +33,20 @@ def fields_of(topic: str) -> dict[str, Any]:
     return {field["name"]: field["type"] for field in schema(topic)["fields"]}
 
 
+def named(topic: str, name: str) -> bool:
+    """Tell whether a column or option names a field; dots reach into a field (about.kind)."""
+    fields = fields_of(topic)
+    outer, dot, _ = name.partition(".")
+    if outer not in fields:
+        return name == AMOUNT and "amount_minor" in fields
+    return not dot or isinstance(_present(fields[outer]), dict)
+
+
 def known(topic: str, names: list[str], option: str) -> None:
-    """Refuse a name that is no field of the topic; dots reach into a field (about.kind)."""
+    """Refuse a name that is no field of the topic."""
     fields = fields_of(topic)
     for name in names:
-        if name.partition(".")[0] not in fields and not (
-            name == AMOUNT and "amount_minor" in fields
-        ):
+        if not named(topic, name):
             offered = [*fields, AMOUNT] if "amount_minor" in fields else list(fields)
             raise BadUsage(
                 f"{topic} has no field {name!r}",

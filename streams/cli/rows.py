@@ -118,7 +118,7 @@ def _csv(source: Source, mapped: Mapped) -> Iterator[Row]:
 def _columns(header: list[str], mapped: Mapped) -> dict[str, int]:
     """The place of each field's column: as mapped, else the column of the field's own name."""
     names = [*fields.fields_of(mapped.topic), fields.AMOUNT]
-    wanted = {name: name for name in header if name.partition(".")[0] in names} | dict(
+    wanted = {name: name for name in header if fields.named(mapped.topic, name)} | dict(
         mapped.columns
     )
     missing = [column for column in wanted.values() if column not in header]
