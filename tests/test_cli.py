@@ -377,6 +377,25 @@ def test_columns_that_are_not_there_are_a_usage_error(run, sent, tmp_path):
     assert "no column 'c'" in err
 
 
+def test_an_amount_has_the_decimals_of_its_own_currency(run, sent, tmp_path):
+    plain = {name: value for name, value in PURCHASE.items() if name != "amount_minor"}
+    table = tmp_path / "x.csv"
+    names, values = [*plain, "amount"], [*plain.values(), "500"]
+    values[names.index("currency")] = " JPY"
+    table.write_text(f"{','.join(names)}\n{','.join(values)}\n")
+    file = tmp_path / "x.ndjson"
+    rows_ = [plain | {"currency": "JPY", "amount": 500}, plain | {"amount": 5.0}]
+    file.write_text("\n".join(map(json.dumps, rows_)))
+    for arguments, amounts in (
+        ([table], [500]),
+        ([file], [500, 500]),
+        ([file, "--set", "amount=500"], [500, 50_000]),
+        ([file, "--set", "currency=JPY"], [500, 5]),
+    ):
+        assert run("publish", "purchases", *arguments)[0] == 0
+        assert [each["amount_minor"] for each in sent.records] == amounts
+
+
 def test_a_dot_reaches_only_into_a_field_that_has_fields(run, sent, tmp_path):
     file = tmp_path / "x.csv"
     header = [*PURCHASE, "category.name", "amount.gross"]

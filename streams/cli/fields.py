@@ -88,12 +88,15 @@ def from_texts(topic: str, texts: Mapping[str, str]) -> dict[str, Any]:
 
 
 def from_json(topic: str, values: Mapping[str, Any]) -> dict[str, Any]:
-    """Make the fields of a record of JSON: as they are, but for times and dates as texts."""
+    """Make the fields of a record of JSON: as they are, but for times, dates and `amount`."""
     fields = fields_of(topic)
-    return {
+    made = {
         name: _moments(fields[name], value, name) if name in fields else value
         for name, value in values.items()
     }
+    if AMOUNT in made and named(topic, AMOUNT):
+        made["amount_minor"] = minor(str(made.pop(AMOUNT)), str(values.get("currency", "")))
+    return made
 
 
 def time(text: str, name: str = "time") -> int:
@@ -135,7 +138,7 @@ def day(text: str, name: str = "day") -> int:
 
 def minor(text: str, currency: str) -> int:
     """Read an amount in whole units as minor units, exactly: 12.99 USD is 1299."""
-    decimals = DECIMALS.get(currency, 2)
+    decimals = DECIMALS.get(currency.strip(), 2)
     try:
         amount = Decimal(text).scaleb(decimals)
     except InvalidOperation:

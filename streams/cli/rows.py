@@ -80,7 +80,12 @@ def rows(source: Source, form: str, mapped: Mapped) -> Iterator[Row]:
 
 
 def _ndjson(source: Source, mapped: Mapped) -> Iterator[Row]:
-    constants = fields.from_texts(mapped.topic, mapped.constants)
+    plain = {name: text for name, text in mapped.constants.items() if name != fields.AMOUNT}
+    constants = fields.from_texts(mapped.topic, plain)
+    # How many decimals an amount has is its currency's to say, and either may stand in the row.
+    priced = {
+        name: text for name, text in mapped.constants.items() if name in (fields.AMOUNT, "currency")
+    }
     renamed: dict[str, str] = {column: field for field, column in mapped.columns.items()}
 
     def fields_in(text: bytes) -> dict[str, Any]:
@@ -88,7 +93,7 @@ def _ndjson(source: Source, mapped: Mapped) -> Iterator[Row]:
         if not isinstance(values, dict):
             raise BadData("The line is JSON but not an object with fields")
         named = {renamed.get(str(name), str(name)): part for name, part in values.items()}
-        return {**fields.from_json(mapped.topic, named), **constants}
+        return {**fields.from_json(mapped.topic, named | priced), **constants}
 
     for number, text in enumerate(source, 1):
         if text.strip():
