@@ -119,6 +119,8 @@ def test_a_long_value_is_not_shown_whole() -> None:
     with pytest.raises(BadData) as refused:
         shaped("purchases", {**PURCHASE, "amount_minor": "9" * 10_000})
     assert len(str(refused.value)) < 200
+    with pytest.raises(BadData, match="whole number of at most 64 bits"):
+        shaped("purchases", {**PURCHASE, "amount_minor": 10**10_000})
 
 
 @given(

@@ -1,15 +1,17 @@
 """Texts from files and options, turned into the fields of a record by its topic's schema."""
 
 import json
+import re
 from collections.abc import Mapping
 from datetime import UTC, date, datetime, timedelta
-from decimal import Decimal, InvalidOperation
+from decimal import Decimal, DecimalException
 from typing import Any
 
 from streams.cli.show import DECIMALS, when
 from streams.codec import schema
 from streams.errors import BadData, BadUsage
 
+MOST_DIGITS = 18  # of an amount in minor units; a record takes 13
 AMOUNT = "amount"  # not in any schema: an amount in whole units, such as 12.99
 
 
@@ -101,7 +103,7 @@ def from_json(topic: str, values: Mapping[str, Any]) -> dict[str, Any]:
 
 def time(text: str, name: str = "time") -> int:
     """Read a time as ms since 1970: ISO 8601 with a zone, a day (midnight UTC), or ms."""
-    if text.isascii() and text.removeprefix("-").isdigit() and len(text) not in (4, 8):
+    if re.fullmatch("-?[0-9]{1,20}", text) and len(text) not in (4, 8):
         return int(text)
     try:
         read = datetime.fromisoformat(text)
@@ -141,11 +143,14 @@ def minor(text: str, currency: str) -> int:
     decimals = DECIMALS.get(currency.strip(), 2)
     try:
         amount = Decimal(text).scaleb(decimals)
-    except InvalidOperation:
+    except DecimalException:
         amount = Decimal("NaN")
-    if not amount.is_finite() or amount != amount.to_integral_value():
+    # A few characters can stand for a million digits: 1e999999.
+    small = amount.is_finite() and amount.adjusted() < MOST_DIGITS
+    if not small or amount != amount.to_integral_value():
         raise BadData(
-            f"amount must be a number with at most {decimals} decimals, and is {_shown(text)}",
+            f"amount must be a number with at most {decimals} decimals"
+            f" and {MOST_DIGITS} digits, and is {_shown(text)}",
             next_step="Write it like 12.99, with a point and no separators.",
         )
     return int(amount)

@@ -205,6 +205,9 @@ def _null(value: Any, path: str) -> None:
 
 
 def _wrong(path: str, expected: str, value: object) -> BadData:
-    shown = repr(value)
+    try:
+        shown = repr(value)
+    except ValueError:  # Python writes out no number of more than 4,300 digits
+        shown = "one of thousands of digits"
     shown = shown if len(shown) <= 60 else shown[:57] + "..."
     return BadData(f"{path} must be {expected}, and is {shown}", next_step="Mend this field.")
