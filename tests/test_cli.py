@@ -375,6 +375,10 @@ def test_columns_that_are_not_there_are_a_usage_error(run, sent, tmp_path):
     code, _, err = run("publish", "purchases", file, "--map", "citizen_id=c")
     assert code == 2
     assert "no column 'c'" in err
+    file.write_bytes(b"event_id,source\rold,mac\r")
+    code, _, err = run("publish", "purchases", file)
+    assert code == 2
+    assert "names of columns" in err
 
 
 def test_an_amount_has_the_decimals_of_its_own_currency(run, sent, tmp_path):

@@ -105,7 +105,13 @@ def _csv(source: Source, mapped: Mapped) -> Iterator[Row]:
     lines = enumerate(source, 1)
     first = next(lines, (1, b""))[1].decode("utf-8-sig", "replace")
     delimiter = max(DELIMITERS, key=first.count)
-    header = [name.strip() for name in next(csv.reader([first], delimiter=delimiter), [])]
+    try:
+        header = [name.strip() for name in next(csv.reader([first], delimiter=delimiter), [])]
+    except csv.Error as error:
+        raise BadUsage(
+            f"The first line cannot be read as the names of columns: {error}",
+            next_step="Save the file as CSV in UTF-8, each row on a line of its own.",
+        ) from None
     columns = _columns(header, mapped)
 
     def fields_in(text: bytes) -> dict[str, Any]:
