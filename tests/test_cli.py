@@ -641,7 +641,9 @@ def test_a_dead_letter_hides_values_unless_asked(run, letters):
     assert shown["fields"]["occurred_at"] == "2024-05-01T10:00:00Z"
 
 
-@pytest.mark.parametrize(("named", "code"), [("0-9", 1), ("7-0", 1), ("x", 2), ("0", 2)])
+@pytest.mark.parametrize(
+    ("named", "code"), [("0-9", 1), ("7-0", 1), ("x", 2), ("0", 2), ("0-²", 2)]
+)
 def test_a_dead_letter_that_is_not_there_is_told(run, letters, named, code):
     assert run("dlq", "show", named)[0] == code
 

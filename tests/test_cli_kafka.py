@@ -204,6 +204,7 @@ def test_a_score_its_reasons_and_a_what_if(consented):
         (["dispute", "withdraw", "c-1", "d-9"], 1, "no stored dispute 'd-9'"),
         (["correct", "c-1", "f1", "--set", "category=x"], 1, "only fields of the kind"),
         (["scorecard", "show", "foo"], 1, "everyday@1"),
+        (["what-if", "c-1", "--add", "fines offence='speeding"], 2, "No closing quotation"),
     ],
     ids=lambda value: " ".join(value) if isinstance(value, list) else None,
 )

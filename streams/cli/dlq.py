@@ -173,7 +173,7 @@ def _letter(name: str) -> DeadLetter:
 
 def _find(records: "Records", name: str) -> DeadLetter:
     partition, dash, offset = name.partition("-")
-    if not (dash and partition.isdigit() and offset.isdigit()):
+    if not (dash and partition.isdecimal() and offset.isdecimal()):
         raise BadUsage(
             f"{name!r} names no dead letter",
             next_step="Take PARTITION-OFFSET from the column `letter` of `plainscore dlq ls`.",

@@ -204,7 +204,14 @@ def _event(
     from streams.scoring.ledger import content_of, fact
     from streams.scoring.recount import EventRef
 
-    kind, *rest = shlex.split(text) or [""]
+    try:
+        kind, *rest = shlex.split(text) or [""]
+    except ValueError as error:
+        raise BadUsage(
+            f"{text!r} is no event: {error}",
+            where="--add",
+            next_step="Write it like 'purchases category=\"old books\" amount=12.99'.",
+        ) from None
     if kind not in kinds():
         raise BadUsage(
             f"{kind!r} is no kind of event",
