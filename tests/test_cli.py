@@ -235,6 +235,12 @@ def test_an_interruption_is_quiet(run, monkeypatch):
         (ConnectionRefusedError(errno.ECONNREFUSED, "no"), 3, "does not answer"),
         (OSError(errno.EIO, "Input/output error", "/dev/x"), 3, "Input/output error (/dev/x)"),
         (UnicodeDecodeError("utf-8", b"\xff", 0, 1, "x"), 1, "not UTF-8 from byte 0"),
+        (
+            UnicodeEncodeError("utf-8", "\udcff", 0, 1, "surrogates not allowed"),
+            2,
+            "argument is not",
+        ),
+        (UnicodeEncodeError("ascii", "•", 0, 1, "ordinal not in range"), 2, "encoding, ascii"),
         (ModuleNotFoundError("x", name="jgo"), 2, "pip install 'plainscore[embedded]'"),
         (Exception("lock hold by current process: /state/LOCK"), 2, "another worker"),
         (KafkaException(KafkaError(KafkaError._TRANSPORT)), 3, "No Kafka broker answers (b:1)"),

@@ -99,6 +99,16 @@ def _of_a_library(error: BaseException) -> PlainscoreError | None:
             f"The text is not UTF-8 from byte {error.start} on",
             next_step="Save the file as UTF-8 and try again.",
         )
+    if isinstance(error, UnicodeEncodeError):
+        if error.reason == "surrogates not allowed":  # so Python holds bytes of the command line
+            return BadUsage(
+                "An argument is not UTF-8",
+                next_step="Check the terminal's encoding, and write it again.",
+            )
+        return BadUsage(
+            f"The output's encoding, {error.encoding}, has no sign for what is to be shown",
+            next_step="Set PYTHONIOENCODING=utf-8.",
+        )
     if isinstance(error, ModuleNotFoundError):
         extra = EXTRAS.get((error.name or "").partition(".")[0])
         if extra:
