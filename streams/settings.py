@@ -81,10 +81,20 @@ class Settings(BaseSettings):
             raise ValueError("a topic's name takes letters, digits, '.', '_' and '-' only")
         return prefix
 
+    @field_validator("state_dir", "broker_folder", mode="before")
+    @classmethod
+    def _is_named(cls, folder: object) -> object:
+        if folder == "":  # as a Path it would be the folder that we happen to run in
+            raise ValueError("a folder expected, and it is empty")
+        return folder
+
     @field_validator("state_dir", "broker_folder")
     @classmethod
     def _from_home(cls, folder: Path | None) -> Path | None:
-        return folder.expanduser() if folder else folder
+        try:
+            return folder.expanduser() if folder else folder
+        except RuntimeError:
+            raise ValueError("~ stands for no home folder here: name the whole path") from None
 
     @property
     def librdkafka(self) -> dict[str, str]:

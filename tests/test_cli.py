@@ -277,6 +277,7 @@ def test_a_crash_is_told_by_what_crashed_it():
         ("AUDIENCES", "Big Bank", "a-z"),
         ("PREFIX", "a b", "letters"),
         ("LOG_LEVEL", "loud", "debug"),
+        ("STATE_DIR", "~nobody-of-that-name/state", "whole path"),
     ],
 )
 def test_a_bad_setting_is_named_and_not_repeated(run, monkeypatch, name, value, said):
@@ -286,6 +287,14 @@ def test_a_bad_setting_is_named_and_not_repeated(run, monkeypatch, name, value, 
     assert f"PLAINSCORE_{name}" in err
     assert said in err
     assert value not in err.replace("PLAINSCORE", "").replace("0.", "") or value == "0"
+
+
+@pytest.mark.parametrize("name", ["STATE_DIR", "BROKER_FOLDER"])
+def test_an_empty_folder_is_not_the_one_we_run_in(run, monkeypatch, name):
+    monkeypatch.setenv(f"PLAINSCORE_{name}", "")
+    code, _, err = run("doctor")
+    assert code == 2
+    assert f"PLAINSCORE_{name}" in err
 
 
 def test_settings_come_from_the_environment(monkeypatch):
