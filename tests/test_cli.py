@@ -123,6 +123,7 @@ def test_a_command_that_does_not_exist_is_a_usage_error(run):
         (("publish", "purchases", "x.csv", "--set", "foo=1"), "(--set)"),
         (("tick", "--at", "tomorrow"), "Write it like 2024-05-31T12:00:00Z"),
         (("dispute", "open"), "Missing argument"),
+        (("share", "c-1", "--end"), "(--audience)"),
         (("correct", "c-1", "e-1"), "--retract"),
         (("correct", "c-1", "e-1", "--set", "source=x"), "cannot replace 'source'"),
         (("scorecard", "validate", "nowhere.yaml"), "There is no such file (nowhere.yaml)"),

@@ -67,6 +67,12 @@ def share(
     from streams.cli.records import Records
     from streams.topics import audience_topic, full_name
 
+    if audience is None and (end or until is not None):
+        raise BadUsage(
+            "It is not said whose share this is",
+            where="--audience",
+            next_step="Name the audience: --audience bank. Without options, the shares are shown.",
+        )
     chosen = settings.load()
     with Records(chosen) as records:
         shares = _in_force(records, "shares", citizen, "shares")
