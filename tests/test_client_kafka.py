@@ -364,6 +364,33 @@ def test_the_first_of_two_documents_stands(brokers: str, prefix: str) -> None:
         assert [each.id for each in reader.published_scorecards()] == ["everyday", "rider"]
 
 
+def test_what_workers_pass_over_publishes_nothing(
+    brokers: str, prefix: str, publisher: Publisher, worker: Worker
+) -> None:
+    """A bad record in the topic of scorecards takes nobody's consent or score away."""
+    values = {
+        "id": "everyday",
+        "version": 1,
+        "document": EVERYDAY,
+        "digest": scorecards.digest(EVERYDAY),
+        "effective_from": 0,
+    }
+    wrong = [b"junk", codec.encode("scorecards", values | {"digest": "0" * 64})]
+    wrong.append(codec.encode("scorecards", values | {"version": 2}))
+    producer = Producer({"bootstrap.servers": brokers})
+    for value in wrong:
+        producer.produce(f"{prefix}scorecards", value, b"k")
+    producer.flush()
+    assert publisher.publish_scorecard(EVERYDAY)
+    publisher.consent("ann", GRANTS)
+    worker.write("score-changes", "ann", [(b"ann", b"junk")])
+    with Reader(brokers, prefix=prefix) as reader:
+        assert [(each.id, each.version) for each in reader.published_scorecards()] == [
+            ("everyday", 1)
+        ]
+        assert reader.citizen_changes("ann") == []
+
+
 def test_the_async_publisher_does_the_same(brokers: str, prefix: str) -> None:
     async def publish() -> str:
         async with AsyncPublisher(brokers, prefix=prefix) as publisher:

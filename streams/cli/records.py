@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Iterator, Mapping
+from contextlib import suppress
 from types import TracebackType
 from typing import Self
 
@@ -78,7 +79,8 @@ class Records:
                     if offset == end - 1:
                         return
         finally:
-            self._consumer.unassign()
+            with suppress(RuntimeError):  # whoever read this left it, and closed us first
+                self._consumer.unassign()
 
     def read_all(self, topic: str) -> Iterator[Record]:
         """The records of every partition, one partition after the other."""

@@ -5,6 +5,7 @@ All of it is read from the topics themselves, so no worker needs to run.
 
 import shlex
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -147,13 +148,14 @@ def _stored(reader: "Reader", citizen: str) -> "Stored":
 
 
 def _pages(reader: "Reader", chosen: Settings) -> Pages:
-    """Every published scorecard by id and version."""
+    """Every published scorecard by id and version, but for those that no worker could read."""
     from streams import scorecards
 
-    return {
-        (each.id, each.version): scorecards.read(each.document, chosen.horizon_days)
-        for each in reader.published_scorecards()
-    }
+    pages = {}
+    for each in reader.published_scorecards():
+        with suppress(BadData):
+            pages[each.id, each.version] = scorecards.read(each.document, chosen.horizon_days)
+    return pages
 
 
 def _page(pages: Pages, account: "Account") -> "Scorecard":

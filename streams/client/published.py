@@ -27,6 +27,14 @@ class PublishedScorecard:
         return asdict(self)
 
 
+def published_by(values: dict[str, Any]) -> PublishedScorecard | None:
+    """Give what a record publishes; None for one that every worker passes over."""
+    one = PublishedScorecard(**values)
+    page = _read(one.document)
+    ours = page is None or (page.id, page.version) == (one.id, one.version)
+    return one if ours and scorecards.digest(one.document) == one.digest else None
+
+
 def grant_problem(
     published: Iterable[PublishedScorecard], scorecard: str, kinds: Sequence[str]
 ) -> BadData | None:

@@ -1,16 +1,17 @@
 """Reads what is stored of one citizen from the compacted topics; no worker needs to run."""
 
 from collections.abc import Iterator, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from types import TracebackType
-from typing import Self
+from typing import Any, Self
 
 from confluent_kafka import Consumer, Message, TopicPartition
 
 from streams import codec
 from streams.client.change import Change, Score
-from streams.client.connection import ANSWER_WITHIN, Connection
-from streams.client.published import PublishedScorecard
+from streams.client.connection import ANSWER_WITHIN, LOG, Connection
+from streams.client.published import PublishedScorecard, published_by
 from streams.scoring.citizen import Citizen
 from streams.scoring.recount import EventRef, Ledger
 from streams.state import read_citizen, read_entry
@@ -90,11 +91,9 @@ class Reader:
     def citizen_changes(self, citizen_id: str) -> list[Change]:
         """Give a citizen's changes that the topic score-changes still holds, oldest first."""
         key = citizen_id.encode()
-        return [
-            Change.of(codec.decode("score-changes", message.value()))
-            for message in self._partition_of("score-changes", citizen_id)
-            if message.key() == key
-        ]
+        mine = (m for m in self._partition_of("score-changes", citizen_id) if m.key() == key)
+        read = (_decoded("score-changes", message) for message in mine)
+        return [Change.of(values) for values in read if values is not None]
 
     def published_scorecards(self) -> list[PublishedScorecard]:
         """Give every published scorecard, by id and version."""
@@ -102,8 +101,10 @@ class Reader:
         end = self._connection.ends(self._consumer, topic, 0)[1]
         if end != self._published_end:
             for message in self._records(topic, 0):
-                if message.value() is not None:
-                    one = PublishedScorecard(**codec.decode("scorecards", message.value()))
+                if message.value() is None:
+                    continue
+                values = _decoded("scorecards", message)
+                if values is not None and (one := published_by(values)) is not None:
                     self._published.setdefault((one.id, one.version), one)  # the first stands
             self._published_end = end
         return [self._published[named] for named in sorted(self._published)]
@@ -168,4 +169,15 @@ class Reader:
                     if message.error() is not None or (message.offset() or 0) >= end - 1:
                         return
         finally:
-            self._consumer.unassign()
+            with suppress(RuntimeError):  # whoever read this left it, and closed us first
+                self._consumer.unassign()
+
+
+def _decoded(topic: str, message: Message) -> dict[str, Any] | None:
+    """A record's values; None for one that cannot be read: it must not stop whoever reads on."""
+    try:
+        return codec.decode(topic, message.value())
+    except codec.Undecodable as bad:
+        place = f"{message.topic()}-{message.partition()}-{message.offset()}"
+        LOG.warning("Passed over a record that cannot be read: %s at %s", bad.reason, place)
+        return None
