@@ -454,6 +454,16 @@ def test_one_citizen_and_only_what_is_new(brokers: str, prefix: str, worker: Wor
         assert ann.get(0.1) is None
 
 
+def test_who_does_not_wait_sees_what_has_come(brokers: str, prefix: str, worker: Worker) -> None:
+    worker.changes(("ann", 1))
+    until = time.monotonic() + 10
+    with Subscriber(brokers, prefix=prefix) as changes:
+        while (change := changes.get(0)) is None:
+            assert time.monotonic() < until
+            time.sleep(0.01)
+    assert change.citizen_id == "ann"
+
+
 def test_a_group_keeps_the_positions(brokers: str, prefix: str, worker: Worker) -> None:
     """A change is done when the next is asked for, or on leaving; not if its work failed."""
     worker.changes(*(("ann", number) for number in range(1, 4)))

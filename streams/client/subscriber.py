@@ -127,11 +127,13 @@ class Subscriber(Generic[T]):
         """Give the next change, or None after this many seconds without one (None: wait)."""
         until = None if timeout is None else monotonic() + timeout
         self._store()
+        looked = False  # once at least, or a timeout of 0 would never see anything
         while (change := self._next()) is None:
             left = _SLICE if until is None else min(_SLICE, until - monotonic())
-            if left < 0:
+            if left < 0 and looked:
                 return None
-            self._fill(left)
+            self._fill(max(0.0, left))
+            looked = True
         return change
 
     def close(self) -> None:
@@ -153,13 +155,15 @@ class Subscriber(Generic[T]):
     async def __anext__(self) -> T:
         until = None if self._timeout is None else monotonic() + self._timeout
         self._store()
+        looked = False
         while True:
             if self._filling is None and (change := self._next()) is not None:
                 return change
             left = _SLICE if until is None else min(_SLICE, until - monotonic())
-            if left < 0:
+            if left < 0 and looked:
                 raise StopAsyncIteration
-            await self._fill_in_thread(left)
+            await self._fill_in_thread(max(0.0, left))
+            looked = True
 
     def __enter__(self) -> Self:
         self._open()
