@@ -288,6 +288,15 @@ def test_positions_and_group_exclude_each_other() -> None:
         Subscriber("127.0.0.1:1", positions={0: 1}, group="g")
 
 
+@pytest.mark.parametrize(
+    "given", [{"from_": "latest"}, {"positions": {"0": 5}}, {"positions": {0: -1}}]
+)
+def test_a_place_to_begin_that_is_none_is_refused(given: dict[str, Any]) -> None:
+    """Else it would begin at the start, and all that was done already would come again."""
+    with pytest.raises(BadUsage):
+        Subscriber("127.0.0.1:1", **given)
+
+
 def test_what_was_not_delivered_is_raised_with_its_count() -> None:
     """Nothing that Kafka did not take is passed over in silence, and it is said once."""
     hurry = {"delivery.timeout.ms": "300"}

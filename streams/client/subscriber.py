@@ -7,7 +7,7 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from time import monotonic
 from types import TracebackType
-from typing import Any, Generic, Literal, Self, TypeVar, cast, overload
+from typing import Any, Generic, Literal, Self, TypeVar, cast, get_args, overload
 
 from confluent_kafka import Consumer, KafkaException, Message, TopicPartition
 
@@ -99,6 +99,16 @@ class Subscriber(Generic[T]):
                 "Positions and a group were both given",
                 next_step="Give one: a group keeps its own.",
             )
+        if from_ not in get_args(From):
+            raise BadUsage(
+                f"{from_!r} is no place to begin", next_step='Say from_="start" or from_="end".'
+            )
+        for place in (positions or {}).items():
+            if not all(isinstance(each, int) and each >= 0 for each in place):
+                raise BadUsage(
+                    f"{place} is no partition with its next offset",
+                    next_step="Both are whole numbers: JSON makes a text of the first.",
+                )
         self.unreadable = 0
         self._connection = Connection(brokers, kafka)
         topic = "score-changes" if audience is None else audience_topic(audience).name
