@@ -5,8 +5,9 @@ import json
 import subprocess
 import sys
 import time
+from collections.abc import Callable
 from datetime import UTC, date, datetime, timedelta, timezone
-from typing import Any
+from typing import Any, cast
 
 import pytest
 from hypothesis import given
@@ -319,6 +320,22 @@ def test_the_next_publish_raises_for_an_earlier_record() -> None:
     with pytest.raises(Unreachable, match="1 record was not delivered"):
         publisher.publish("purchases", PURCHASE)
     publisher.publish("purchases", PURCHASE)
+
+
+def test_whatever_is_given_is_bad_data() -> None:
+    publisher = Publisher("127.0.0.1:1", partitions=4)
+    about: Any = {"kind": "purchases", "event_id": "e", "occurred_at": 5}
+    wrong: list[Callable[[], object]] = [
+        lambda: publisher.correct("ann", about),
+        lambda: publisher.correct("ann", cast(Any, None)),
+        lambda: publisher.withdraw(cast(Any, None)),
+        lambda: publisher.withdraw("\ud800"),
+        lambda: publisher.publish("purchases", cast(Any, None), natural_key=True),
+    ]
+    for call in wrong:
+        with pytest.raises(BadData):
+            call()
+    publisher.close()
 
 
 def test_the_callers_own_error_is_the_one_to_see() -> None:

@@ -151,7 +151,8 @@ class Publisher:
         Gives the random id under which the receipt will stand in the topic `receipts`.
         """
         self._raise_losses()
-        _judge("consents", {"citizen_id": citizen_id, "occurred_at": _now(), "grants": []}, None)
+        values = {"citizen_id": citizen_id, "occurred_at": _now(), "grants": []}
+        _judge("consents", shaped("consents", values), None)
         receipt_id = secrets.token_hex(16)
         self._send("consents", citizen_id, None, None, [("receipt_id", receipt_id.encode())])
         self.flush()
@@ -217,7 +218,7 @@ class Publisher:
             "citizen_id": citizen_id,
             "about": about,
             "occurred_at": _or_now(occurred_at),
-            "source": about["source"],
+            "source": about.get("source") if isinstance(about, Mapping) else None,
             "action": "retract" if replaced is None else "replace",
         }
         self.publish("corrections", values)
@@ -503,6 +504,8 @@ def _judge(topic: str, shape: dict[str, Any], timestamp_ms: int | None) -> None:
 
 def _with_id(topic: str, values: Mapping[str, Any]) -> dict[str, Any]:
     field = own_id(topic)
+    if not isinstance(values, Mapping):
+        return shaped(topic, values)  # which says what it is not
     if values.get(field) is not None:
         raise BadUsage(
             f"{topic}.{field} is given, and a natural key was asked for",
