@@ -523,6 +523,11 @@ def test_people_read_money_times_and_courses():
     assert show.sparkline([350, 650, 950]) == "▁▄█"
 
 
+def test_no_sender_commands_the_terminal():
+    told = show.cell({"source": "caf\u00e9\x1b]0;title\x07", "ids": ["a\u202eb"]})
+    assert told == "source: café\\x1b]0;title\\x07\nids: a\\u202eb"
+
+
 # ---- scorecards
 
 

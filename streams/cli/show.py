@@ -120,7 +120,14 @@ def cell(value: Any) -> str:
         return ", ".join(cell(part) for part in value)
     if isinstance(value, Mapping):
         return "\n".join(f"{name}: {cell(part)}" for name, part in value.items())
-    return str(value).replace("[", r"\[")
+    return visible(str(value)).replace("[", r"\[")
+
+
+def visible(text: str) -> str:
+    """A text as a terminal may show it: what somebody sent could hold commands to the terminal."""
+    return "".join(
+        each if each.isprintable() or each == "\n" else repr(each)[1:-1] for each in text
+    )
 
 
 def say(text: str) -> None:

@@ -40,7 +40,7 @@ def watch(
             show.say("Watching; Ctrl-C ends it.")
         for change in changes:
             if show.on_terminal():
-                show.console().print(_line(change), markup=False)
+                show.console().print(show.visible(_line(change)), markup=False)
             else:
                 show.line(_readable(change, audience))
 
