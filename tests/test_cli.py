@@ -121,6 +121,7 @@ def test_a_command_that_does_not_exist_is_a_usage_error(run):
         (("publish", "purchases", "x.csv", "--map", "who"), "'who' is not of the form"),
         (("publish", "purchases", "x.csv", "--map", "citizen=who"), "no field 'citizen'"),
         (("publish", "purchases", "x.csv", "--set", "foo=1"), "(--set)"),
+        (("demo", "--file", __file__), "Name it .csv or .ndjson"),
         (("tick", "--at", "tomorrow"), "Write it like 2024-05-31T12:00:00Z"),
         (("dispute", "open"), "Missing argument"),
         (("share", "c-1", "--end"), "(--audience)"),

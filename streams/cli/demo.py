@@ -14,7 +14,7 @@ import typer
 from streams.cli import show
 from streams.cli.broker import fetching
 from streams.cli.rows import Mapped, Row, form_of, opened, rows
-from streams.errors import BadData, PlainscoreError
+from streams.errors import BadData, BadUsage, PlainscoreError
 
 if TYPE_CHECKING:
     from streams.demo.purchases import Purchases
@@ -97,8 +97,16 @@ def _of_file(path: Path) -> "Purchases":
     from streams.demo.purchases import of_records
 
     mapped = Mapped("purchases", {}, {})
-    with opened(path) as source:
-        found = [_purchase(row, path) for row in rows(source, form_of(path, None, mapped), mapped)]
+    try:
+        with opened(path) as source:
+            form = form_of(path, None, mapped)
+            found = [_purchase(row, path) for row in rows(source, form, mapped)]
+    except BadUsage as error:  # its advice is options of `publish`, and this has none of them
+        raise BadUsage(
+            error.what,
+            where=error.where,
+            next_step="Name it .csv or .ndjson, and its columns as in schemas/purchases.avsc.",
+        ) from error
     if not found:
         raise BadData("The file holds no purchases", where=str(path))
     return of_records(found)
