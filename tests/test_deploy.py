@@ -167,6 +167,16 @@ def test_kafka_is_reached_where_the_worker_looks_for_it():
     assert services["kafka"]["image"] == services["disputes"]["image"]
 
 
+def test_time_passes():
+    (ticks,) = (
+        service
+        for service in load("compose.yaml")["services"].values()
+        if service.get("command") == ["tick", "--hourly"]
+    )
+    assert ticks["restart"] == "unless-stopped"
+    assert ticks["healthcheck"] == {"disable": True}  # the image's asks a worker
+
+
 def test_a_dispute_cannot_be_set_back_by_more_than_15_days():
     from streams.topics import TOPICS
 

@@ -139,7 +139,7 @@ def _clock(chosen: Settings) -> Finding:
             "clock",
             False,
             f"{show.when(show.now())}, and nothing ticks: no score ages",
-            "Run `plainscore tick --hourly`, or a worker that ticks.",
+            "Run `plainscore tick --hourly`; no worker ticks of itself.",
         )
     ago = (show.now() - newest[-1].timestamp) // 1000
     if ago < -CLOCK_APART:
