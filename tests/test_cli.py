@@ -6,7 +6,9 @@ import os
 import subprocess
 import sys
 from dataclasses import replace
+from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
+from threading import Thread
 from typing import ClassVar
 
 import pytest
@@ -770,6 +772,17 @@ def test_doctor_goes_on_after_what_is_wrong(run, monkeypatch, tmp_path):
     assert "as sources" in found["scoring"]["found"]
     assert not found["broker"]["ok"]
     assert all(each["next"] for each in found.values() if not each["ok"])
+
+
+def test_doctor_tells_another_program_on_the_port(run, monkeypatch):
+    with HTTPServer(("127.0.0.1", 0), BaseHTTPRequestHandler) as other:
+        Thread(target=other.handle_request, daemon=True).start()
+        monkeypatch.setenv("PLAINSCORE_METRICS_PORT", str(other.server_port))
+        monkeypatch.setenv("PLAINSCORE_BROKERS", "127.0.0.1:1")
+        found = {each["check"]: each for each in lines(run("doctor")[1])}
+    assert found["worker's port"]["ok"] is False
+    assert "another program" in found["worker's port"]["found"]
+    assert "PLAINSCORE_METRICS_PORT" in found["worker's port"]["next"]
 
 
 def test_usage_errors_come_from_the_tree():

@@ -201,13 +201,14 @@ def _metrics(chosen: Settings) -> Finding:
     place = f"{chosen.metrics_host}:{chosen.metrics_port}"
     if chosen.metrics_port == 0:
         return Finding("worker's port", True, "any free one")
-    from urllib.error import URLError
+    from http.client import HTTPException
+    from urllib.error import HTTPError, URLError
     from urllib.request import urlopen
 
     try:
         with urlopen(f"http://{place}/readyz", timeout=2) as answer:
             return Finding("worker's port", True, f"a worker answers on {place}: {answer.status}")
-    except URLError as error:
+    except (HTTPError, HTTPException) as error:
         if getattr(error, "code", None) == 503:
             return Finding(
                 "worker's port",
@@ -215,6 +216,13 @@ def _metrics(chosen: Settings) -> Finding:
                 f"a worker runs on {place} and is not ready",
                 f"See http://{place}/readyz for what it waits for.",
             )
+        return Finding(
+            "worker's port",
+            False,
+            f"another program answers on {place}",
+            "Stop it, or set PLAINSCORE_METRICS_PORT to another port.",
+        )
+    except URLError as error:
         if isinstance(error.reason, ConnectionRefusedError):
             return Finding("worker's port", True, f"{place} is free; no worker runs here")
         raise
