@@ -613,8 +613,10 @@ class Letters:
         return self.latest_
 
 
-def refused(reason, detail="", topic="purchases", timestamp=1_714_600_000_000, **changes):
-    key, value = b"c-1", None
+def refused(
+    reason, detail="", topic="purchases", timestamp=1_714_600_000_000, key=b"c-1", **changes
+):
+    value = None
     if topic == "purchases":
         value = encode(topic, shaped(topic, fields.from_json(topic, PURCHASE | changes)))
     record = Record(topic, 2, 40, timestamp, key, value)
@@ -707,6 +709,13 @@ def test_a_replay_to_an_unknown_topic_is_refused(run, letters):
     code, out, _ = run("dlq", "replay")
     assert code == 1
     assert "does not say which topic" in lines(out)[0]["replay"]
+
+
+def test_a_tombstone_that_names_nobody_is_not_replayed(run, letters):
+    refused("null_value", topic="shares", key=b"\xff")
+    code, out, _ = run("dlq", "replay")
+    assert code == 1
+    assert lines(out)[0]["replay"] == "refused again: null_value"
 
 
 # ---- doctor

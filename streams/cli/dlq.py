@@ -249,6 +249,7 @@ def _bytes(value: bytes | None, shown: bool) -> str | None:
 
 def _obstacle(records: "Records", letter: DeadLetter, largest: int) -> str | None:
     """Why a record would be refused again, or must not be sent again; None: nothing known."""
+    from streams.given import named
     from streams.topics import GATE, INPUTS
 
     refused = letter.refused
@@ -256,7 +257,7 @@ def _obstacle(records: "Records", letter: DeadLetter, largest: int) -> str | Non
         return "its bytes were not kept: read them where they were sent, and send them again"
     if refused.topic not in INPUTS:
         return "it does not say which topic it came from"
-    if refused.value is None and refused.topic not in GATE:
+    if refused.value is None and (refused.topic not in GATE or not named(refused)):
         return "refused again: null_value"
     reason = None if refused.value is None else _refusal(refused, largest)
     if reason is not None:
