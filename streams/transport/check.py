@@ -5,9 +5,10 @@ from collections.abc import Mapping
 from typing import Any
 
 import structlog
-from confluent_kafka import KafkaException
+from confluent_kafka import KafkaError, KafkaException
 from confluent_kafka.admin import AdminClient
 
+from streams.client.connection import sentence
 from streams.errors import BadUsage, Unreachable
 from streams.outage import ASK
 from streams.topics import TOPICS, audience_topic, full_name
@@ -52,16 +53,25 @@ def check_topics(
 
 
 def _known_topics(config: Mapping[str, Any], patience: float) -> Mapping[str, Any]:
-    admin = AdminClient({**config, "log_level": 0})
+    why = ""
+
+    def remember(error: KafkaError) -> None:
+        nonlocal why
+        if error.code() != KafkaError._ALL_BROKERS_DOWN:  # the error before it says why
+            why = sentence(error)
+
+    settings: dict[str, Any] = {**config, "log_level": 0, "error_cb": remember}
+    admin = AdminClient(settings)
     until = time.monotonic() + patience
     while True:
         try:
             return admin.list_topics(timeout=ASK).topics
         except KafkaException as error:
+            admin.poll(0)  # hands over the errors that say why
             if time.monotonic() > until:
                 raise Unreachable(
-                    f"no broker answers: {error.args[0].str()}",
+                    f"no broker answers: {why or sentence(error)}",
                     where=str(config["bootstrap.servers"]),
                     next_step="Start one (plainscore broker), or set PLAINSCORE_BROKERS.",
                 ) from error
-            log.info("broker_awaited", brokers=config["bootstrap.servers"])
+            log.info("broker_awaited", brokers=config["bootstrap.servers"], why=why)
