@@ -39,10 +39,12 @@ class Standby:
 
     async def _keep(self, partitions: Collection[int]) -> None:
         while partitions:
+            copied = 0
             for number in partitions:
                 try:
                     await self._copy(number)
+                    copied += 1
                 except PlainscoreError as error:  # what this worker holds itself goes on
                     log.warning("copy_failed", partition=number, why=str(error))
-            metrics.copies.set(len(partitions))
+            metrics.copies.set(copied)
             await asyncio.sleep(EVERY)

@@ -15,6 +15,7 @@ from streams.errors import PlainscoreError
 from streams.memory import split
 from streams.ready import Readiness
 from streams.settings import Settings
+from streams.standby import Standby
 from streams.tables.partition import PartitionStore, partition_folder
 from streams.tables.restore import Restored
 from streams.transport.name import Name
@@ -129,3 +130,23 @@ def test_if_nobody_waits_any_more_none_stays_open(restores: Restores, worker: Wo
         assert nothing_is_told()
 
     asyncio.run(leave())
+
+
+def test_a_copy_that_could_not_be_made_does_not_count() -> None:
+    """Who relies on it must not find out when the other worker is gone."""
+    tried: list[int] = []
+
+    async def copy(number: int) -> None:
+        tried.append(number)
+        if number == 1:
+            raise PlainscoreError("it cannot be", where="here", next_step="Wait.")
+
+    async def keep() -> None:
+        standby = Standby(copy)
+        standby.keep([0, 1, 2])
+        while len(tried) < 3:
+            await asyncio.sleep(0.01)
+        assert metrics.REGISTRY.get_sample_value("plainscore_copies") == 2
+        await standby.stop()
+
+    asyncio.run(keep())
