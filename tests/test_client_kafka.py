@@ -3,6 +3,7 @@
 import asyncio
 import contextlib
 import re
+import threading
 import time
 from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime
@@ -481,6 +482,45 @@ def test_a_group_keeps_the_positions(brokers: str, prefix: str, worker: Worker) 
         assert next(changes).sequence == 3
     with Subscriber(brokers, prefix=prefix, group=group, timeout=5) as changes:
         assert list(changes) == []
+
+
+def test_a_group_loses_nothing_while_others_join_and_leave(
+    brokers: str, prefix: str, worker: Worker
+) -> None:
+    """What comes with the news that partitions were taken, too."""
+    citizens = [f"c{number}" for number in range(40)]
+    seen: set[tuple[str, int]] = set()
+    others_are_done = threading.Event()
+
+    def read_on() -> None:
+        with Subscriber(brokers, prefix=prefix, group=f"{prefix}group") as changes:
+            while (change := changes.get(5)) is not None or not others_are_done.is_set():
+                if change is not None:
+                    seen.add((change.citizen_id, change.sequence))
+
+    reading = threading.Thread(target=read_on)
+    reading.start()
+    written = 0
+
+    def write_for(seconds: float) -> None:
+        nonlocal written
+        until = time.monotonic() + seconds
+        while time.monotonic() < until:
+            written += 1
+            worker.changes(*((citizen, written) for citizen in citizens))
+
+    write_for(2)
+    for _ in range(3):
+        with Subscriber(brokers, prefix=prefix, group=f"{prefix}group") as changes:
+            joined = time.monotonic() + 4
+            while time.monotonic() < joined:
+                write_for(0.1)
+                while (change := changes.get(0.01)) is not None:
+                    seen.add((change.citizen_id, change.sequence))
+        write_for(1)
+    others_are_done.set()
+    reading.join()
+    assert len(seen) == written * len(citizens)
 
 
 def test_a_bad_record_stops_nobody(brokers: str, prefix: str, worker: Worker) -> None:

@@ -213,7 +213,8 @@ class Subscriber(Generic[T]):
 
     def _fill(self, timeout: float) -> None:
         consumer = self._consumer or self._open()
-        self._arrived.extend(self._connection.take(consumer, timeout))
+        taken = self._connection.take(consumer, timeout)
+        self._arrived.extend(taken)  # only now: what is asked of Kafka may have us forget some
 
     def _next(self) -> T | None:
         while self._arrived:
