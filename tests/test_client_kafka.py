@@ -523,6 +523,31 @@ def test_a_group_loses_nothing_while_others_join_and_leave(
     assert len(seen) == written * len(citizens)
 
 
+def test_a_group_s_position_does_not_go_back_where_a_partition_comes_back(
+    brokers: str, prefix: str, worker: Worker
+) -> None:
+    """Who looks out for one citizen passes over others, and may wait while another member reads."""
+    worker.changes(("ann", 1))
+    given: dict[str, Any] = {"prefix": prefix, "group": f"{prefix}group", "citizen": "nobody"}
+    first, home = Subscriber(brokers, **given), partition_of("ann", 4)
+    until = time.monotonic() + 30
+    while not first.positions and time.monotonic() < until:
+        first._fill(1)
+        assert first._next() is None
+    place = TopicPartition(f"{prefix}score-changes", home)
+    consumer: Any = first._consumer
+    consumer.unassign()
+    first._revoked(consumer, [place])
+    worker.changes(("ann", 2))
+    place.offset = 4  # where another member has come to, past two records and their marks
+    consumer.commit(offsets=[place], asynchronous=False)
+    consumer.assign([place])
+    first.close()
+    asking = Consumer({"bootstrap.servers": brokers, "group.id": given["group"]})
+    assert asking.committed([place], timeout=10)[0].offset == 4
+    asking.close()
+
+
 def test_a_bad_record_stops_nobody(brokers: str, prefix: str, worker: Worker) -> None:
     worker.changes(("ann", 1))
     worker.write("score-changes", "ann", [(b"ann", b"junk"), (b"ann", None)])

@@ -304,6 +304,7 @@ class Subscriber(Generic[T]):
         """Forget what arrived from partitions that another member now reads."""
         gone = {place.partition for place in revoked}
         self._arrived = deque(m for m in self._arrived if m.partition() not in gone)
+        self._not_stored -= gone  # another goes on from there, and they may come back to us
 
     def _leave(self) -> None:
         if self._consumer is not None:
