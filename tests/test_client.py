@@ -331,9 +331,27 @@ def test_whatever_is_given_is_bad_data() -> None:
         lambda: publisher.withdraw(cast(Any, None)),
         lambda: publisher.withdraw("\ud800"),
         lambda: publisher.publish("purchases", cast(Any, None), natural_key=True),
+        lambda: publisher.publish("purchases", PURCHASE, cast(Any, "now")),
+        lambda: publisher.publish("purchases", PURCHASE, 2**70),
     ]
     for call in wrong:
         with pytest.raises(BadData):
+            call()
+    publisher.close()
+
+
+def test_nothing_is_published_after_the_end() -> None:
+    """It would wait in a queue that nobody flushes any more."""
+    publisher = Publisher("127.0.0.1:1", partitions=4)
+    publisher.close()
+    late: list[Callable[[], object]] = [
+        lambda: publisher.publish("purchases", PURCHASE),
+        lambda: publisher.withdraw("ann"),
+        publisher.tick,
+        lambda: publisher.publish_scorecard(""),
+    ]
+    for call in late:
+        with pytest.raises(BadUsage, match="is closed"):
             call()
     publisher.close()
 

@@ -91,6 +91,7 @@ class Publisher:
         self._reader: Reader | None = None
         self._known: list[PublishedScorecard] = []
         self._kafka = kafka
+        self._closed = False
         self._gate_open = True  # False while a consent or shares record is not acknowledged yet
         self._lost = 0
         self._first_loss: KafkaError | None = None
@@ -115,7 +116,7 @@ class Publisher:
         BadData too for a grant to a scorecard that is not published or does not read that kind.
         Events wait until every consent published before them is acknowledged.
         """
-        self._raise_losses()
+        self._go_on()
         if topic not in INPUTS:
             raise BadUsage(
                 f"{topic!r} is no topic that takes records",
@@ -125,6 +126,8 @@ class Publisher:
             self.tick(shaped(topic, values)["occurred_at"])
             return ""
         shape = _with_id(topic, values) if natural_key else shaped(topic, values)
+        if timestamp_ms is not None:
+            timestamp_ms = milliseconds(timestamp_ms, "timestamp_ms")
         _judge(topic, shape, timestamp_ms)
         if topic == "consents":
             self._check_grants(shape["grants"])
@@ -150,7 +153,7 @@ class Publisher:
 
         Gives the random id under which the receipt will stand in the topic `receipts`.
         """
-        self._raise_losses()
+        self._go_on()
         values = {"citizen_id": citizen_id, "occurred_at": _now(), "grants": []}
         _judge("consents", shaped("consents", values), None)
         receipt_id = secrets.token_hex(16)
@@ -227,7 +230,7 @@ class Publisher:
 
     def tick(self, occurred_at: Moment | None = None) -> None:
         """Let time pass: one record in every partition."""
-        self._raise_losses()
+        self._go_on()
         shape = {"occurred_at": milliseconds(_or_now(occurred_at), "ticks.occurred_at")}
         _judge("ticks", shape, None)
         value = codec.encode("ticks", shape)
@@ -241,7 +244,7 @@ class Publisher:
         Raises BadData for a text that is not valid, one that differs from the published document
         of the same id and version, and one that breaks the rules of later versions.
         """
-        self._raise_losses()
+        self._go_on()
         new = to_publish(self._published(), text, _now())
         if new is None:
             return False
@@ -265,7 +268,8 @@ class Publisher:
         self._gate_open = True
 
     def close(self) -> None:
-        """Flush, and leave nothing running."""
+        """Flush, and leave nothing running; what is published after that is refused."""
+        self._closed = True
         try:
             self.flush()
         finally:
@@ -284,6 +288,12 @@ class Publisher:
         else:  # the caller's own error is the one to show
             with suppress(PlainscoreError):
                 self.close()
+
+    def _go_on(self) -> None:
+        """Raise for what is lost already, and for what would come after the end."""
+        self._raise_losses()
+        if self._closed:
+            raise BadUsage("This Publisher is closed", next_step="Open a new one.")
 
     def _check_grants(self, grants: Sequence[Grant]) -> None:
         """Hold grants against what is published. What was once can be granted for all time: only
