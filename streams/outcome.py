@@ -3,6 +3,8 @@
 from dataclasses import dataclass, field
 from typing import TypeVar
 
+from streams.record import Record
+
 K = TypeVar("K")
 
 
@@ -18,6 +20,7 @@ class Outcome:
     citizens: int = 0
     tiers: dict[tuple[str, str], int] = field(default_factory=dict)  # by (scorecard, tier)
     pending: bool = False  # work is left: call again, with no records if none have come
+    left: list[Record] = field(default_factory=list)  # not taken yet: they wait for such work
 
 
 def add(counts: dict[K, int], key: K, number: int) -> None:

@@ -107,9 +107,10 @@ def process(
     """Apply a partition's records: consents and shares come first, then all others, those of one
     citizen in their order.
 
-    `known` are citizens as the partition's earlier batches left them, so that they need not be
-    read again. The caller keeps it from one committed batch to the next, and drops it with the
-    partition or when a transaction does not commit.
+    What is left (`Outcome.left`) must be given again with the partition's next batch, before its
+    records. `known` are citizens as the partition's earlier batches left them, so that they need
+    not be read again. The caller keeps both from one committed batch to the next, and drops them
+    with the partition or when a transaction does not commit.
     """
     known = {} if known is None else known
     if len(known) > KNOWN_CITIZENS:
@@ -120,14 +121,8 @@ def process(
     for record in records:
         (gate if record.topic in GATE else others).append(record)
     others.sort(key=_whom)  # a citizen's records are taken together, while it is at hand
-    for chosen in (gate, others):
-        for start in range(0, len(chosen), CHUNK):
-            batch.take_all(
-                [
-                    read(each, options.max_record_bytes, options.audiences)
-                    for each in chosen[start : start + CHUNK]
-                ]
-            )
+    left = batch.take_in(gate)
+    batch.outcome.left = left + others if left else batch.take_in(others)
     batch.go_on()
     batch.write()
     return batch.outcome
@@ -215,17 +210,31 @@ class _Batch:
 
     # ---- records
 
-    def take_all(self, given: list[Given]) -> None:
-        """Take records in their order, with what is stored about them loaded in bulk."""
-        self.load_citizens(given)
-        for each, key in zip(given, self.load_entries(given), strict=True):
-            if key is None:
-                self.take(each)
-            else:
-                _MERGE[each.record.topic](self, each, key)
+    def take_in(self, records: list[Record]) -> list[Record]:
+        """Take records in their order; give those from the first on that must wait."""
+        largest, audiences = self.options.max_record_bytes, self.options.audiences
+        for start in range(0, len(records), CHUNK):
+            chunk = records[start : start + CHUNK]
+            taken = self.take_all([read(each, largest, audiences) for each in chunk])
+            if taken < len(chunk):
+                return records[start + taken :]
+        return []
 
-    def take(self, given: Given) -> None:
-        """Pass over, forward, refuse or apply one record, and count it as what it was."""
+    def take_all(self, given: list[Given]) -> int:
+        """Take records, with what is stored about them loaded in bulk; give how many were taken."""
+        self.load_citizens(given)
+        for taken, (each, key) in enumerate(zip(given, self.load_entries(given), strict=True)):
+            if key is not None:
+                _MERGE[each.record.topic](self, each, key)
+            elif not self.take(each):
+                return taken
+        return len(given)
+
+    def take(self, given: Given) -> bool:
+        """Pass over, forward, refuse or apply one record, and count it as what it was.
+
+        False: it must wait for another batch.
+        """
         record, names = given.record, given.names
         if record.key == HEARTBEAT or self.left_behind(record):
             self.count(record, "passed")
@@ -244,9 +253,10 @@ class _Batch:
         elif record.value is None:
             self.withdraw(given, names)
         elif record.topic == "consents":
-            self.consent(given)
+            return self.consent(given)
         else:
             self.shares(given)
+        return True
 
     def count(self, record: Record, outcome: str, reason: str = "") -> None:
         if outcome == "scored" and not reason:  # nearly every record
@@ -331,23 +341,30 @@ class _Batch:
 
     # ---- consents and shares
 
-    def consent(self, given: Given) -> None:
+    def consent(self, given: Given) -> bool:
+        """Put a consent in force; False while the work of the citizen's last one is not done.
+
+        What that has let go must not stay because this one lets it in again.
+        """
         record, values = given.record, given.values
         assert values is not None
         grants = read_grants(values["grants"])
         if not grants:
             self.withdraw(given, given.names)
-            return
+            return True
         citizen = self.find(values["citizen_id"])
         if citizen is None:
             citizen = self.begin(values["citizen_id"], record.timestamp, values, grants)
         else:
             self.pass_time(citizen, 0)
-            self.finish(citizen)
+            self.effects.emit(citizen, self.advance(citizen))
+            if citizen.work is not None:
+                return False  # this batch may read no more
         effects = grant(citizen, grants, values["occurred_at"], _cause(record), self.scorecards)
         effects += self.advance(citizen)
         self.effects.emit(citizen, effects)
         self.count(record, "stored")
+        return True
 
     def begin(
         self, citizen_id: str, timestamp: int, values: dict[str, Any], grants: Any
@@ -641,14 +658,6 @@ class _Batch:
             if len(rows) < limit:
                 return finish_work(citizen, self.scorecards)
         return []
-
-    def finish(self, citizen: Citizen) -> None:
-        """Do all of the citizen's work, however long: what one consent has let go must not stay
-        because the next lets it in again.
-        """
-        while citizen.work is not None:
-            self.rows_left = max(self.rows_left, 1_000)
-            self.effects.emit(citizen, self.advance(citizen))
 
     def go_on(self) -> None:
         """Do a piece of what time, versions and withdrawals have left to do."""

@@ -86,6 +86,7 @@ class Lane:
         self.citizens = [View() for _ in range(partitions)]
         self.ledger = [View() for _ in range(partitions)]
         self.known: list[dict[str, Any]] = [{} for _ in range(partitions)]
+        self.left: list[list[Record]] = [[] for _ in range(partitions)]
         self.out: list[Record] = []  # all that was ever produced
         self.offsets: Counter[tuple[str, int]] = Counter()
         self.counts: Counter[tuple[str, str, str]] = Counter()
@@ -137,7 +138,7 @@ class Lane:
         out = _Out(self, partition)
         self.outcome = process(
             partition,
-            records,
+            self.left[partition] + records,
             self.citizens[partition],
             self.ledger[partition],
             self.published,
@@ -146,6 +147,7 @@ class Lane:
             self.known[partition],
         )
         self.counts.update(self.outcome.counts)
+        self.left[partition] = self.outcome.left
         return self.outcome.pending
 
     # ---- what stands now

@@ -413,6 +413,42 @@ def test_amounts_are_added_up_beyond_what_one_number_of_avro_holds() -> None:
     assert row[place] == 9_223_373 * 10**12
 
 
+def test_a_flood_of_consents_reads_no_more_in_a_batch_than_others_may(
+    lane: Attacked, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Each has the ledger read: a transaction that did so for all would be tried for ever."""
+    lane.run([send(lane, "fines", fine(f"f-{n}")) for n in range(40)])
+    monkeypatch.setattr(process, "ROWS_A_BATCH", 5)
+    read, scan, process_one = [0], lane.ledger[HOME].scan, lane._process
+
+    def counted(*given: Any) -> list[tuple[bytes, bytes]]:
+        rows = scan(*given)
+        read[-1] += len(rows)
+        return rows
+
+    def in_a_batch(partition: int, records: list[Record]) -> bool:
+        read.append(0)
+        return process_one(partition, records)
+
+    monkeypatch.setattr(lane.ledger[HOME], "scan", counted)
+    monkeypatch.setattr(lane, "_process", in_a_batch)
+    flood = [send(lane, "consents", consent(name)) for name in ("rider", "everyday") * 5]
+    later = send(lane, "fines", fine("f-40"))
+    lane.run([*flood, later])
+    assert max(read) == 5
+    assert sum(read) >= 40 * len(flood)
+    citizen = lane.citizen("c-1")
+    assert citizen is not None
+    assert [grant.scorecard for grant in citizen.grants] == ["everyday"]
+    assert len(lane.ledger_of("c-1")) == 41
+    narrow = consent()
+    narrow["grants"] = [{**grant, "kinds": ["payments"]} for grant in narrow["grants"]]  # type: ignore[attr-defined]
+    lane.run([send(lane, "consents", each) for each in (narrow, consent())])
+    assert max(read) == 5
+    assert not lane.ledger_of("c-1")  # what one has let go is gone, whatever the next lets in
+    lane.account_for()
+
+
 def test_a_list_that_every_event_would_have_to_go_through_is_refused(lane: Attacked) -> None:
     """Of grants and of shares, and of what each holds."""
     good = consent()

@@ -84,9 +84,10 @@ class Consumer(base.Consumer):
         if not self.flow_active:
             await self.wait(self.can_resume_flow)  # type: ignore[arg-type]
         seconds = 0.0 if self.lane.pending else min(timeout, FETCH)
-        most = self.lane.most
-        fetching = self.member.call(lambda: self.member.fetch(seconds, most))
-        batch = await asyncio.wrap_future(fetching)
+        batch, room = None, self.lane.room
+        if room > 0 or not self.lane.pending:
+            fetching = self.member.call(lambda: self.member.fetch(seconds, max(room, 1)))
+            batch = await asyncio.wrap_future(fetching)
         pending = self.lane.pending
         if batch is None and pending:
             batch = Batch(self.lane.generation)

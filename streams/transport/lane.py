@@ -53,11 +53,13 @@ class Held:
     counted: Counted
     known: dict[str, Citizen | None] = field(default_factory=dict)
     pending: bool = True  # work may be left from before
+    left: list[Record] = field(default_factory=list)  # fetched, and not taken yet
 
     def forget(self) -> None:
-        """Drop what an unfinished transaction did."""
+        """Drop what an unfinished transaction did, and what will be read again with it."""
         self.overlay.clear()
         self.known.clear()
+        self.left.clear()
 
 
 @dataclass
@@ -130,14 +132,16 @@ class Lane:
                 yield []  # it will be read again
                 return
             parts = [
-                Part(self.held[number], records, Out(producer, self._prefix, number))
+                Part(held, held.left + records, Out(producer, self._prefix, number))
                 for number, records in batch.parts.items()
+                for held in [self.held[number]]
             ]
             began = time.monotonic()
             try:
                 # 2. process into the overlays, never into RocksDB
                 with metrics.commit_phase.labels("process").time():
                     yield _in_turn(parts)
+                _hold_back(batch, parts)
                 await to_the_end(self._finish(batch, parts))
                 self._fit(len(batch), time.monotonic() - began)
             except KafkaException as error:
@@ -288,6 +292,11 @@ class Lane:
             pass
 
     @property
+    def room(self) -> int:
+        """How many records the next batch may hold beside those that are left."""
+        return self.most - sum(len(held.left) for held in self.held.values())
+
+    @property
     def pending(self) -> list[int]:
         """The partitions in which work is left though nothing arrives."""
         if self.generation == NONE:
@@ -345,6 +354,20 @@ def _in_turn(parts: list[Part]) -> Iterator[Part]:
         part.send_rows()
 
 
+def _hold_back(batch: Batch, parts: list[Part]) -> None:
+    """Let the inputs go on at what is left: it comes again with the next batch."""
+    for part in parts:
+        outcome = part.outcome
+        assert outcome is not None
+        if part.held.left or outcome.left:
+            for record in part.records:
+                place = record.topic, part.number
+                batch.positions[place] = max(batch.positions.get(place, 0), record.offset + 1)
+            for record in outcome.left:
+                place = record.topic, part.number
+                batch.positions[place] = min(batch.positions[place], record.offset)
+
+
 def _write_stores(parts: list[Part]) -> None:
     for part in parts:
         held, outcome = part.held, part.outcome
@@ -357,7 +380,7 @@ def _write_stores(parts: list[Part]) -> None:
             held.counted.encode(),
         )
         held.overlay.clear()
-        held.pending = outcome.pending
+        held.pending, held.left = outcome.pending, outcome.left
 
 
 def _count(batch: Batch, parts: list[Part]) -> None:
@@ -373,7 +396,8 @@ def _count(batch: Batch, parts: list[Part]) -> None:
         metrics.held.move(part.number, outcome.citizens, outcome.tiers)
         times = defaultdict(list)
         for record in part.records:
-            times[record.topic].append(record.timestamp)
+            if record.offset < batch.positions[record.topic, part.number]:  # it is not left
+                times[record.topic].append(record.timestamp)
         for topic, sent in times.items():
             metrics.delays.observe(topic, sent, now)
             offset = batch.positions[topic, part.number]
