@@ -58,7 +58,8 @@ def published(seed: int) -> Published:
         placed = list(_moved(placed, name, came, 0, random))
         placed.append((came, consents.pop(name)))
     for name in narrowing:
-        placed.append((random.uniform(0.2, 0.9), _narrower(consents[name])))
+        at = random.uniform(0.2, 0.9)
+        placed += [(at, each) for each in _narrower(consents[name])]
     for number, name in enumerate(leaving + returning):
         left, receipt = random.uniform(0.2, 0.6), f"receipt-{number}"
         made.receipts.add(receipt)
@@ -108,10 +109,12 @@ def _time(sent: Sent) -> int:
     return time
 
 
-def _narrower(consent: Sent) -> Sent:
+def _narrower(consent: Sent) -> Iterator[Sent]:
+    """Narrow it in steps that come at once: each waits until the ledger is read for the last."""
     values = decode("consents", consent.value)
     first = values["grants"][0]
-    return Sent.of("consents", values | {"grants": [first | {"kinds": first["kinds"][:1]}]})
+    for kept in range(len(first["kinds"]), 0, -1):
+        yield Sent.of("consents", values | {"grants": [first | {"kinds": first["kinds"][:kept]}]})
 
 
 def _withdrawal(name: str, receipt: str) -> Sent:
@@ -147,14 +150,15 @@ def _astray(random: Random, sent: Sent) -> Sent:
 
 
 def _pieces(placed: list[Placed]) -> Iterator[list[Sent]]:
-    """Cut what is placed into pieces; a consent is a piece of its own."""
+    """Cut what is placed into pieces, consents and all else apart."""
     piece: list[Sent] = []
     for _, each in sorted(placed, key=lambda pair: pair[0]):
-        if each.topic == "consents" or len(piece) == PIECE:
+        if piece and (len(piece) == PIECE or _is_consent(each) != _is_consent(piece[-1])):
             yield piece
             piece = []
         piece.append(each)
-        if each.topic == "consents":
-            yield piece
-            piece = []
     yield piece
+
+
+def _is_consent(sent: Sent) -> bool:
+    return sent.topic == "consents"

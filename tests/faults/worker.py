@@ -38,7 +38,7 @@ SESSION_MS = 2_500  # a dead member is missed so soon: 6 s take too long for man
 TRANSACTION_MS = 4_000  # as long a successor waits for what a dead one left open
 MEMTABLE = 64 * 1024  # bytes: what is scored in seconds is to lie in files
 SHORT = 0.005  # seconds: about as long as a step takes
-PIECE = 40  # ledger entries, and half as many citizens: small histories have work in pieces too
+PIECE = 10  # ledger entries, and half as many citizens: small histories have work in pieces too
 
 
 class Places:
