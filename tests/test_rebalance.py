@@ -12,10 +12,20 @@ from confluent_kafka import KafkaError, KafkaException
 
 from streams.app import consumer_config
 from streams.memory import split
+from streams.outcome import Outcome
+from streams.record import Record
 from streams.settings import Settings
 from streams.transport.batch import MOST_RECORDS, Batch
 from streams.transport.consumer import Consumer
-from streams.transport.lane import FEWEST_RECORDS, FIRST_RECORDS, LONG, Lane
+from streams.transport.lane import (
+    FEWEST_RECORDS,
+    FIRST_RECORDS,
+    LONG,
+    Held,
+    Lane,
+    Part,
+    _hold_back,
+)
 from streams.transport.name import FILE, take_name
 
 
@@ -206,6 +216,24 @@ async def test_batches_shrink_when_transactions_last_long_and_grow_again(group: 
     for _ in range(10):
         lane._fit(lane.most, 0.1)
     assert lane.most == MOST_RECORDS
+
+
+def test_the_inputs_go_on_at_what_waits_and_then_behind_it() -> None:
+    """Whoever dies meanwhile has it read again."""
+    places = [("consents", 7), ("consents", 8), ("shares", 3), ("fines", 5), ("fines", 4)]
+    first, *waiting = (Record(topic, 0, offset, 0, b"ann", b"") for topic, offset in places)
+    nothing: Any = None
+    held = Held(0, nothing, nothing, nothing)
+    batch = Batch(1)
+    for record in (first, *waiting):
+        batch.add(record)
+    part = Part(held, [first, *waiting], nothing, Outcome(left=waiting))
+    _hold_back(batch, [part])
+    assert batch.positions == {("consents", 0): 8, ("shares", 0): 3, ("fines", 0): 4}
+    held.left, later = waiting, Batch(1)
+    later.add(Record("fines", 0, 6, 0, b"ann", b""))
+    _hold_back(later, [Part(held, [*waiting, *later.parts[0]], nothing, Outcome())])
+    assert later.positions == {("consents", 0): 9, ("shares", 0): 4, ("fines", 0): 7}
 
 
 @moments

@@ -156,17 +156,6 @@ BUGS = (
         (("held.left = outcome.pending, outcome.left", "held.left = outcome.pending, []"),),
     ),
     Bug(
-        "the offsets go on behind what waits",
-        "crash",
-        LANE,
-        (
-            (
-                "batch.positions[place] = min(batch.positions[place], record.offset)",
-                "assert record.offset < batch.positions[place]",
-            ),
-        ),
-    ),
-    Bug(
         "the stored offset forgets the last record",
         "",
         LANE,
