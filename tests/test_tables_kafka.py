@@ -15,6 +15,7 @@ from confluent_kafka.admin import AdminClient, NewTopic
 
 from streams.embedded import Broker
 from streams.errors import Unreachable
+from streams.outcome import Outcome
 from streams.scoring.citizen import Account, AccountKey, Citizen
 from streams.state import ERASURE, write_citizen
 from streams.tables.counted import Counted
@@ -335,8 +336,9 @@ def given_up(
         await running.begin()
         await running.take(1, None, [held], {("consents", PARTITION): 0})
         async with running.transaction(Batch(1, {PARTITION: []})) as parts:
-            for _ in parts:
+            for part in parts:
                 held.overlay.ledger.put(b"a", b"value")
+                part.outcome = Outcome()
                 under_way()
         assert held.overlay.changes()["ledger"] == {}
         await running.leave()
