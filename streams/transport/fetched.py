@@ -7,6 +7,7 @@ from typing import Any
 
 from confluent_kafka import KafkaError
 
+from streams.given import size
 from streams.record import Record, record_of
 from streams.topics import GATE, LARGEST, bare_name
 from streams.transport.batch import MOST_BYTES, Batch
@@ -64,9 +65,9 @@ class Fetched:
                 record = record_of(message, topic, partition, offset)
                 (self.gate[topic] if topic in GATE else self.others).append(record)
                 self.reached[place] = self.after_last[place] = offset + 1
-                size = _size(record)
-                self.bytes[topic] += size
-                largest = max(largest, size)
+                bytes_ = _size(record)
+                self.bytes[topic] += bytes_
+                largest = max(largest, bytes_)
             elif place in self.reached:
                 self.reached[place] = offset  # past the marks of transactions' ends, too
         self.largest = largest or self.largest
@@ -109,7 +110,7 @@ def _sent(record: Record) -> int:
 
 
 def _size(record: Record) -> int:
-    size = len(record.key or b"") + len(record.value or b"")
+    bytes_ = size(record)
     for name, value in record.headers:
-        size += len(name) + len(value or b"")
-    return size
+        bytes_ += len(name) + len(value or b"")
+    return bytes_
