@@ -8,6 +8,7 @@ from typing import Any, Protocol, TypeVar
 
 from confluent_kafka import Consumer, KafkaError, KafkaException, Message, TopicPartition
 
+from streams import codec
 from streams.errors import BadUsage, PlainscoreError, Unreachable
 
 ANSWER_WITHIN = 10.0  # seconds that a broker may take to answer before we say that it does not
@@ -148,3 +149,13 @@ def sentence(failed: BaseException | KafkaError) -> str:
     error = failed.args[0] if isinstance(failed, KafkaException) else failed
     words = error.str() if isinstance(error, KafkaError) else str(error)
     return re.sub(r" \(after \d+ms in state [A-Z_]+[^)]*\)", "", words)
+
+
+def decoded(topic: str, message: Message) -> dict[str, Any] | None:
+    """A record's values; None for one that cannot be read: it must not stop whoever reads on."""
+    try:
+        return codec.decode(topic, message.value())
+    except codec.Undecodable as bad:
+        place = f"{message.topic()}-{message.partition()}-{message.offset()}"
+        LOG.warning("Passed over a record that cannot be read: %s at %s", bad.reason, place)
+        return None

@@ -4,13 +4,13 @@ from collections.abc import Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from types import TracebackType
-from typing import Any, Self
+from typing import Self
 
 from confluent_kafka import Consumer, Message, TopicPartition
 
 from streams import codec
 from streams.client.change import Change, Score
-from streams.client.connection import ANSWER_WITHIN, LOG, Connection
+from streams.client.connection import ANSWER_WITHIN, Connection, decoded
 from streams.client.published import PublishedScorecard, published_by
 from streams.scoring.citizen import Citizen
 from streams.scoring.recount import EventRef, Ledger
@@ -92,7 +92,7 @@ class Reader:
         """Give a citizen's changes that the topic score-changes still holds, oldest first."""
         key = citizen_id.encode()
         mine = (m for m in self._partition_of("score-changes", citizen_id) if m.key() == key)
-        read = (_decoded("score-changes", message) for message in mine)
+        read = (decoded("score-changes", message) for message in mine)
         return [Change.of(values) for values in read if values is not None]
 
     def published_scorecards(self) -> list[PublishedScorecard]:
@@ -103,7 +103,7 @@ class Reader:
             for message in self._records(topic, 0):
                 if message.value() is None:
                     continue
-                values = _decoded("scorecards", message)
+                values = decoded("scorecards", message)
                 if values is not None and (one := published_by(values)) is not None:
                     self._published.setdefault((one.id, one.version), one)  # the first stands
             self._published_end = end
@@ -171,13 +171,3 @@ class Reader:
         finally:
             with suppress(RuntimeError):  # whoever read this left it, and closed us first
                 self._consumer.unassign()
-
-
-def _decoded(topic: str, message: Message) -> dict[str, Any] | None:
-    """A record's values; None for one that cannot be read: it must not stop whoever reads on."""
-    try:
-        return codec.decode(topic, message.value())
-    except codec.Undecodable as bad:
-        place = f"{message.topic()}-{message.partition()}-{message.offset()}"
-        LOG.warning("Passed over a record that cannot be read: %s at %s", bad.reason, place)
-        return None

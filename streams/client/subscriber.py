@@ -11,9 +11,8 @@ from typing import Any, Generic, Literal, Self, TypeVar, cast, get_args, overloa
 
 from confluent_kafka import Consumer, KafkaException, Message, TopicPartition
 
-from streams import codec
 from streams.client.change import Change, SharedScore
-from streams.client.connection import LOG, Connection
+from streams.client.connection import Connection, decoded
 from streams.errors import BadUsage
 from streams.topics import audience_topic, full_name, partition_of
 
@@ -230,13 +229,11 @@ class Subscriber(Generic[T]):
         return None
 
     def _read(self, message: Message) -> T | None:
-        try:
-            return self._make(codec.decode(self._topic, message.value()))
-        except codec.Undecodable as bad:
+        values = decoded(self._topic, message)
+        if values is None:
             self.unreadable += 1
-            place = f"{message.topic()}-{message.partition()}-{message.offset()}"
-            LOG.warning("Passed over a record that cannot be read: %s at %s", bad.reason, place)
             return None
+        return self._make(values)
 
     def _repeated(self, change: T) -> bool:
         name: Hashable
