@@ -16,10 +16,12 @@ from typing import Any
 from hatchling.builders.hooks.plugin.interface import BuildHookInterface
 
 SCORING = ("apply", "change", "citizen", "kind", "ledger", "score", "scorecard", "totals")
-AROUND = ("avro_parts", "codec", "effects", "given", "outcome", "process", "published", "record")
-AROUND += ("state", "topics", "validity", "views")
+PROCESS = ("batch", "entries", "erase", "forward", "gate", "process", "refuse", "ticks", "work")
+AROUND = ("avro_parts", "codec", "effects", "given", "outcome", "published", "record", "state")
+AROUND += ("topics", "validity", "views")
 GENERATED = "streams/generated.py"  # readers and writers of the schemas, a text until here
 MODULES = [f"streams/scoring/{name}.py" for name in SCORING]
+MODULES += [f"streams/process/{name}.py" for name in PROCESS]
 MODULES += [f"streams/{name}.py" for name in AROUND]
 MODULES += [f"streams/tables/{name}.py" for name in ("counted", "overlay", "restore")]
 MODULES += [f"streams/transport/{name}.py" for name in ("batch", "fetched", "out")]

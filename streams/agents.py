@@ -3,7 +3,8 @@
 from collections.abc import AsyncIterator
 from typing import Any
 
-from streams.process import Options, process
+from streams.process.batch import Options
+from streams.process.process import process
 from streams.published import Published
 from streams.transport.batch import Batch
 from streams.transport.lane import Lane

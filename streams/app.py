@@ -17,7 +17,7 @@ from yarl import URL as Address
 from streams import metrics
 from streams.agents import score_events
 from streams.memory import Memory, split
-from streams.process import Options
+from streams.process.batch import Options
 from streams.published import Published
 from streams.ready import Readiness
 from streams.settings import Settings

@@ -45,7 +45,9 @@ def read(record: Record, largest: int, audiences: Collection[str]) -> Given:
         refusal = "oversized", f"at most {largest} bytes expected"
         return Given(record, None, refusal, named(record) + _told(record))
     if record.value is None and record.topic in GATE:
-        return Given(record, None, None, named(record))
+        names = named(record)
+        unknown = None if names else ("null_value", "key: a citizen_id expected")
+        return Given(record, None, unknown, names)
     try:
         values = decode(record.topic, record.value)
     except Undecodable as error:

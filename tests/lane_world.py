@@ -31,7 +31,7 @@ from streams import scorecards
 from streams.client import Publisher, admin
 from streams.codec import Undecodable, decode, encode, unpack
 from streams.kinds import kinds
-from streams.process import HEARTBEAT
+from streams.marks import HEARTBEAT
 from streams.record import Record, record_of
 from streams.scoring import ledger
 from streams.scoring.citizen import covers

@@ -8,7 +8,8 @@ from typing import Any
 
 from streams.codec import decode, encode, unpack
 from streams.outcome import Outcome
-from streams.process import Options, process
+from streams.process.batch import Options
+from streams.process.process import process
 from streams.published import Published
 from streams.record import Record
 from streams.scorecards import read

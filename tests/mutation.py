@@ -21,7 +21,9 @@ PROPERTIES = ("tests/test_properties.py",)
 OTHERS = ("tests/test_ledger.py", "tests/test_oracle.py", "tests/test_stories.py")
 LONGEST = 300  # seconds for one break; a break that makes a loop endless is noticed by it
 LEDGER, APPLY, CHANGE = "scoring/ledger.py", "scoring/apply.py", "scoring/change.py"
-SCORE, TOTALS, PROCESS, STATE = "scoring/score.py", "scoring/totals.py", "process.py", "state.py"
+SCORE, TOTALS, STATE = "scoring/score.py", "scoring/totals.py", "state.py"
+ENTRIES, WORK = "process/entries.py", "process/work.py"
+TICKS, ERASE = "process/ticks.py", "process/erase.py"
 
 
 @dataclass(frozen=True)
@@ -121,21 +123,21 @@ BREAKS = (
     ),
     Break(
         "horizon: ignored on arrival",
-        PROCESS,
-        "return time < citizen.as_of - self.options.horizon",
+        ENTRIES,
+        "return time < citizen.as_of - batch.options.horizon",
         "return False",
     ),
     Break(
         "horizon: a day short on arrival",
-        PROCESS,
-        "return time < citizen.as_of - self.options.horizon",
-        "return time < citizen.as_of - self.options.horizon + 86_400_000",
+        ENTRIES,
+        "return time < citizen.as_of - batch.options.horizon",
+        "return time < citizen.as_of - batch.options.horizon + 86_400_000",
     ),
     Break(
         "horizon: a millisecond short on arrival",
-        PROCESS,
-        "return time < citizen.as_of - self.options.horizon",
-        "return time <= citizen.as_of - self.options.horizon",
+        ENTRIES,
+        "return time < citizen.as_of - batch.options.horizon",
+        "return time <= citizen.as_of - batch.options.horizon",
     ),
     Break(
         "horizon: what leaves takes its whole entry along",
@@ -151,8 +153,8 @@ BREAKS = (
     ),
     Break(
         "horizon: nothing ever leaves",
-        PROCESS,
-        "past = oldest is not None and oldest < citizen.as_of - self.options.horizon",
+        WORK,
+        "past = oldest is not None and oldest < citizen.as_of - batch.options.horizon",
         "past = False",
     ),
     Break(
@@ -223,11 +225,11 @@ BREAKS = (
     ),
     Break(
         "gate: disputes and corrections need no grant",
-        PROCESS,
-        "        if citizen is None or not covers(citizen.grants, kind, time):\n",
-        "        if citizen is None or (\n"
-        "            kind == given.record.topic and not covers(citizen.grants, kind, time)\n"
-        "        ):\n",
+        ENTRIES,
+        "    if citizen is None or not covers(citizen.grants, kind, time):\n",
+        "    if citizen is None or (\n"
+        "        kind == given.record.topic and not covers(citizen.grants, kind, time)\n"
+        "    ):\n",
     ),
     Break(
         "narrowing keeps what no grant covers",
@@ -243,17 +245,23 @@ BREAKS = (
     ),
     Break(
         "as_of: disputes move it",
-        PROCESS,
-        "self.pass_time(citizen, 0)\n            self.renew(citizen)\n            self.merge_in(",
-        'self.pass_time(citizen, values["occurred_at"])\n'
-        "            self.renew(citizen)\n            self.merge_in(",
+        ENTRIES,
+        "bring_to(batch, citizen, 0)\n"
+        "        renew(batch, citizen)\n"
+        "        cause = Cause(record.topic, dispute_id)",
+        'bring_to(batch, citizen, values["occurred_at"])\n'
+        "        renew(batch, citizen)\n"
+        "        cause = Cause(record.topic, dispute_id)",
     ),
     Break(
         "as_of: corrections move it",
-        PROCESS,
-        "self.pass_time(citizen, 0)\n            self.renew(citizen)\n            cause = Cause(",
-        'self.pass_time(citizen, values["occurred_at"])\n'
-        "            self.renew(citizen)\n            cause = Cause(",
+        ENTRIES,
+        "bring_to(batch, citizen, 0)\n"
+        "        renew(batch, citizen)\n"
+        "        cause = Cause(record.topic, correction_id)",
+        'bring_to(batch, citizen, values["occurred_at"])\n'
+        "        renew(batch, citizen)\n"
+        "        cause = Cause(record.topic, correction_id)",
     ),
     Break(
         "as_of: falls with a late event",
@@ -263,20 +271,20 @@ BREAKS = (
     ),
     Break(
         "as_of: ticks do not move it",
-        PROCESS,
-        "pass_time(citizen, to if tick is None or to > tick else tick)",
-        "pass_time(citizen, to)",
+        WORK,
+        "pass_time(citizen, time if tick is None or time > tick else tick)",
+        "pass_time(citizen, time)",
     ),
     Break(
         "as_of: a late tick takes the partition back",
-        PROCESS,
+        TICKS,
         "if partition.tick is None or time > partition.tick:",
         "if True:",
     ),
     Break(
         "as_of: outlives a withdrawal",
-        PROCESS,
-        "        self.known[citizen.id] = None\n",
+        ERASE,
+        "    batch.known[citizen.id] = None\n",
         "",
     ),
     Break(
@@ -341,9 +349,9 @@ BREAKS = (
     ),
     Break(
         "totals: a duplicate counts twice",
-        PROCESS,
-        "        if after == before:\n            after = before\n",
-        "        if after == before:\n            before = before._replace(fact=None)\n",
+        ENTRIES,
+        "    if after == before:\n        after = before\n",
+        "    if after == before:\n        before = before._replace(fact=None)\n",
     ),
     Break(
         "totals: what a fact displaces stays",
@@ -383,7 +391,7 @@ BREAKS = (
     ),
     Break(
         "pieces: the work starts over each time",
-        PROCESS,
+        WORK,
         "citizen.work.cursor or None, limit)",
         "None, limit)",
     ),
@@ -407,13 +415,13 @@ BREAKS = (
     ),
     Break(
         "erasure: the ledger stays",
-        PROCESS,
-        "        for row, _ in rows:\n            self.ledger.delete(row)\n",
+        ERASE,
+        "    for row, _ in rows:\n        batch.ledger.delete(row)\n",
         "",
     ),
     Break(
         "erasure: the latest scores stay",
-        PROCESS,
+        ERASE,
         "Closed(key.scorecard, citizen.accounts[key].tier) for key in visible",
         "Closed(key.scorecard, citizen.accounts[key].tier) for key in visible[:0]",
     ),

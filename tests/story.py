@@ -21,7 +21,7 @@ from typing import Any
 
 from streams.codec import decode, pack
 from streams.dead_letters import KEPT, MESSAGE, REASON, REASONS, TOPIC
-from streams.process import ANSWERS, HEARTBEAT, MOVED, RECEIPT
+from streams.marks import ANSWERS, HEARTBEAT, MOVED, RECEIPT
 from streams.published import Published
 from streams.record import Record
 from streams.scorecards import example, read

@@ -14,7 +14,7 @@ from streams.client import admin
 from streams.codec import decode, pack
 from streams.embedded import Broker
 from streams.errors import Unreachable
-from streams.process import ANSWERS, RECEIPT
+from streams.marks import ANSWERS, RECEIPT
 from streams.scoring.ledger import DAY
 from streams.tables.partition import TABLES, PartitionStore, partition_folder
 from streams.topics import INPUTS, TOPICS

@@ -12,7 +12,7 @@ import pytest
 from confluent_kafka import Consumer, KafkaException, Producer, TopicPartition
 
 from streams.embedded import Broker
-from streams.process import HEARTBEAT
+from streams.marks import HEARTBEAT
 from streams.transport.name import take_name
 from tests.faults.wire import Wire
 from tests.lane_world import GROUP, PARTITIONS, History, World, check, wait_for

@@ -15,12 +15,13 @@ import pytest
 from confluent_kafka import KafkaError, Message, Producer
 from prometheus_client.parser import text_string_to_metric_families
 
-from streams import dead_letters, process
+from streams import dead_letters
 from streams.codec import decode, encode, unpack
 from streams.dead_letters import DeadLetter
 from streams.embedded import Broker
 from streams.kinds import kinds
-from streams.process import ANSWERS, HEARTBEAT, MOVED, RECEIPT
+from streams.marks import ANSWERS, HEARTBEAT, MOVED, RECEIPT
+from streams.process.entries import LARGEST_PARTS, MOST_PARTS
 from streams.published import Published
 from streams.record import Record
 from streams.scorecards import example
@@ -356,14 +357,12 @@ def test_an_event_holds_so_many_disputes_and_no_more(lane: Attacked) -> None:
     lane.run([send(lane, "fines", fine())])
     lane.run([send(lane, "disputes", dispute(f"d-{n}", statement="x" * 500)) for n in range(300)])
     full = [r for r in lane.out if r.topic == "dead-letters"]
-    assert len(full) == 300 - process.MOST_PARTS
+    assert len(full) == 300 - MOST_PARTS
     assert {dead_letters.read(r).reason for r in full} == {"entry_full"}
-    assert all(
-        len(value) <= process.LARGEST_PARTS for v in lane.ledger for value in v.rows.values()
-    )
+    assert all(len(value) <= LARGEST_PARTS for v in lane.ledger for value in v.rows.values())
     ends = [send(lane, "disputes", dispute(f"d-{n}", "withdraw")) for n in range(100)]
     lane.run(ends)
-    assert lane.counts["disputes", "scored", ""] == 2 * process.MOST_PARTS
+    assert lane.counts["disputes", "scored", ""] == 2 * MOST_PARTS
     lane.run([send(lane, "disputes", dispute("d-0", statement="x"))])
     lane.account_for()
 
@@ -418,7 +417,7 @@ def test_a_flood_of_consents_reads_no_more_in_a_batch_than_others_may(
 ) -> None:
     """Each has the ledger read: a transaction that did so for all would be tried for ever."""
     lane.run([send(lane, "fines", fine(f"f-{n}")) for n in range(40)])
-    monkeypatch.setattr(process, "ROWS_A_BATCH", 5)
+    monkeypatch.setattr("streams.process.batch.ROWS_A_BATCH", 5)
     read, scan, process_one = [0], lane.ledger[HOME].scan, lane._process
 
     def counted(*given: Any) -> list[tuple[bytes, bytes]]:

@@ -16,7 +16,7 @@ from confluent_kafka import Consumer, KafkaError, TopicPartition
 
 from streams.dead_letters import BARE
 from streams.embedded import Broker
-from streams.process import MOVED
+from streams.marks import MOVED
 from streams.scoring.ledger import DAY
 from streams.tables.partition import FAMILIES, PartitionStore, partition_folder
 from streams.topics import INPUTS

@@ -14,9 +14,9 @@ from unittest.mock import patch
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 
-from streams import process
 from streams.codec import decode, unpack
-from streams.process import Options
+from streams.marks import HEARTBEAT
+from streams.process.batch import Options
 from streams.record import Record
 from streams.scoring.citizen import AccountKey, Citizen
 from streams.scoring.ledger import standing
@@ -91,8 +91,8 @@ WAYS = st.builds(
 @contextmanager
 def pieces(rows: int, citizens: int) -> Iterator[None]:
     with (
-        patch.object(process, "ROWS_A_BATCH", rows),
-        patch.object(process, "CITIZENS_A_BATCH", citizens),
+        patch("streams.process.batch.ROWS_A_BATCH", rows),
+        patch("streams.process.ticks.CITIZENS_A_BATCH", citizens),
     ):
         yield
 
@@ -254,7 +254,7 @@ def naive_totals(wanted: Expected, citizen_id: str, scorecard: Scorecard) -> dic
 def latest_scores(lane: Lane, citizen_id: str) -> dict[str, dict[str, Any] | None]:
     latest: dict[str, dict[str, Any] | None] = {}
     for made in lane.out:
-        if made.topic == "scores" and made.key != process.HEARTBEAT:
+        if made.topic == "scores" and made.key != HEARTBEAT:
             owner, scorecard = (part.decode() for part in unpack(made.key or b""))
             if owner == citizen_id:
                 latest[scorecard] = None if made.value is None else decode("scores", made.value)

@@ -81,7 +81,8 @@ CORE = ("oracle", "stories", "properties", "ledger", "codec", "hostile")
 
 def test_its_compiled_modules_score_as_their_sources_do(installed: Path, tmp_path: Path) -> None:
     """The tests of the core, on what was installed: their copy stands where no source is."""
-    code = "import streams.process as p, streams.scoring.apply as a; print(p.__file__, a.__file__)"
+    code = "from streams.process import process as p; from streams.scoring import apply as a; "
+    code += "print(p.__file__, a.__file__)"
     for imported in run(installed / "python", "-c", code, cwd=tmp_path).split():
         assert Path(imported).suffix in (".so", ".pyd"), "no C compiler, or it failed"
     told = subprocess.run([installed / "plainscore", "doctor"], capture_output=True, check=False)

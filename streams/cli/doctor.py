@@ -72,7 +72,7 @@ def _settings(_: Settings) -> Finding:
 
 def _scoring(_: Settings) -> Finding:
     """What every event goes through is the same code compiled or not, and slower if not."""
-    from streams import process
+    from streams.process import process
 
     if str(process.__file__).endswith(".py"):
         found = "as sources, so slower: an editable install, or no C compiler was there"

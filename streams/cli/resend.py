@@ -7,7 +7,7 @@ from confluent_kafka import KafkaError, Message, Producer
 from streams.cli.records import place_of
 from streams.client.connection import Connection, sentence
 from streams.errors import Unreachable
-from streams.process import MOVED
+from streams.marks import MOVED
 from streams.record import Record
 from streams.settings import Settings
 from streams.topics import full_name

@@ -18,6 +18,7 @@ from streams.client.published import PublishedScorecard, grant_problem, to_publi
 from streams.client.read import Reader
 from streams.client.shape import Moment, milliseconds, natural_id, own_id, shaped
 from streams.errors import BadData, BadUsage, PlainscoreError, Unreachable
+from streams.marks import RECEIPT
 from streams.topics import GATE, INPUTS, full_name, partition_of
 
 ACKNOWLEDGED_WITHIN = 60.0  # seconds until a record that Kafka has not taken counts as lost
@@ -157,7 +158,7 @@ class Publisher:
         values = {"citizen_id": citizen_id, "occurred_at": _now(), "grants": []}
         _judge("consents", shaped("consents", values), None)
         receipt_id = secrets.token_hex(16)
-        self._send("consents", citizen_id, None, None, [("receipt_id", receipt_id.encode())])
+        self._send("consents", citizen_id, None, None, [(RECEIPT, receipt_id.encode())])
         self.flush()
         return receipt_id
 

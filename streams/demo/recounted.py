@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 from streams import scorecards
 from streams.codec import decode, unpack
 from streams.kinds import kinds
-from streams.process import HEARTBEAT
+from streams.marks import HEARTBEAT
 from streams.published import Published
 from streams.record import Record
 from streams.scoring import ledger

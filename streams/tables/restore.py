@@ -11,8 +11,8 @@ from typing import Any
 import structlog
 from confluent_kafka import Consumer, KafkaError, Message, TopicPartition
 
+from streams.marks import HEARTBEAT
 from streams.outage import passes
-from streams.process import HEARTBEAT
 from streams.state import standing_of
 from streams.tables.counted import Counted
 from streams.tables.ends import Ends, unreachable

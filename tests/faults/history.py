@@ -12,7 +12,7 @@ from random import Random
 from typing import Any
 
 from streams.codec import decode
-from streams.process import RECEIPT
+from streams.marks import RECEIPT
 from streams.scoring.ledger import DAY
 from streams.topics import KINDS
 from tests.lane_world import PARTITIONS, History, Sent

@@ -16,7 +16,7 @@ from confluent_kafka.admin import (
     ResourceType,
 )
 
-from streams.process import RECEIPT
+from streams.marks import RECEIPT
 from tests.disk import mounted
 from tests.faults.run import Run
 from tests.faults.wire import Wire

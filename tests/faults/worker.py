@@ -21,7 +21,8 @@ from confluent_kafka import KafkaError, KafkaException
 
 import streams.agents
 import streams.app
-import streams.process
+import streams.process.batch
+import streams.process.ticks
 import streams.ready
 import streams.tables.partition
 import streams.transport.check
@@ -128,7 +129,8 @@ def _hasten(fetch_ms: int, tombstones_stay: int | None) -> None:
         of_producer(*given) | {"transaction.timeout.ms": TRANSACTION_MS}
     )
     streams.app.split = lambda *given: replace(of_memory(*given), memtable=MEMTABLE)
-    streams.process.ROWS_A_BATCH, streams.process.CITIZENS_A_BATCH = PIECE, PIECE // 2
+    streams.process.batch.ROWS_A_BATCH = PIECE
+    streams.process.ticks.CITIZENS_A_BATCH = PIECE // 2
     if tombstones_stay is not None:
         streams.app.TOMBSTONES_STAY = tombstones_stay
 
