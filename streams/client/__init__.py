@@ -1,8 +1,9 @@
 """What producers and consumers import; needs neither Faust nor RocksDB. README.md shows how."""
 
 from streams.client import admin
+from streams.client.async_publisher import AsyncPublisher
 from streams.client.change import Cause, Change, Contribution, Score, SharedScore
-from streams.client.publisher import About, AsyncPublisher, Grant, Publisher, Share
+from streams.client.publisher import About, Grant, Publisher, Share
 from streams.client.read import Reader, Stored
 from streams.client.subscriber import Subscriber
 from streams.errors import BadData, BadUsage, PlainscoreError, Unreachable
