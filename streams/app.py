@@ -31,9 +31,10 @@ from streams.tables.restore import Restored, delete_forgotten, open_restored
 from streams.tables.store import URL
 from streams.tables.table import Table, TableManager
 from streams.topics import DAY, LARGEST, TOMBSTONES_STAY
-from streams.transport.lane import Held, to_the_end
 from streams.transport.name import Name, take_name
+from streams.transport.part import Held
 from streams.transport.transport import Plan, Transport
+from streams.transport.waiting import to_the_end
 
 AT_ONCE = 2  # partitions that are restored side by side: Python itself keeps more from being faster
 CHANGELOGS = {table: f"{table}-changelog" for table in TABLES}

@@ -21,12 +21,10 @@ from streams.transport.lane import (
     FEWEST_RECORDS,
     FIRST_RECORDS,
     LONG,
-    Held,
     Lane,
-    Part,
-    _hold_back,
 )
 from streams.transport.name import FILE, take_name
+from streams.transport.part import Held, Part, hold_back
 
 
 class Group:
@@ -228,11 +226,11 @@ def test_the_inputs_go_on_at_what_waits_and_then_behind_it() -> None:
     for record in (first, *waiting):
         batch.add(record)
     part = Part(held, [first, *waiting], nothing, Outcome(left=waiting))
-    _hold_back(batch, [part])
+    hold_back(batch, [part])
     assert batch.positions == {("consents", 0): 8, ("shares", 0): 3, ("fines", 0): 4}
     held.left, later = waiting, Batch(1)
     later.add(Record("fines", 0, 6, 0, b"ann", b""))
-    _hold_back(later, [Part(held, [*waiting, *later.parts[0]], nothing, Outcome())])
+    hold_back(later, [Part(held, [*waiting, *later.parts[0]], nothing, Outcome())])
     assert later.positions == {("consents", 0): 9, ("shares", 0): 4, ("fines", 0): 7}
 
 

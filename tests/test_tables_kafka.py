@@ -26,6 +26,7 @@ from streams.tables.restore import Restored, open_restored
 from streams.topics import DAY
 from streams.transport import lane
 from streams.transport.batch import Batch
+from streams.transport.part import Held
 
 pytestmark = pytest.mark.kafka
 
@@ -319,7 +320,7 @@ def test_a_transaction_of_which_nothing_is_heard_any_more_is_given_up(
             threading.Event().wait()
 
     monkeypatch.setattr(lane, "Producer", Lost)
-    monkeypatch.setattr(lane, "NO_ANSWER", 0.5)
+    monkeypatch.setattr("streams.transport.waiting.NO_ANSWER", 0.5)
     assert given_up(changelogs, {**changelogs.config, "transactional.id": uuid4().hex})
 
 
@@ -330,7 +331,7 @@ def given_up(
     unclear = []
     running = lane.Lane(config, changelogs.prefix, lambda: unclear.append(True))
     store, _ = changelogs.open()
-    held = lane.Held(PARTITION, store, Overlay(store), Counted())
+    held = Held(PARTITION, store, Overlay(store), Counted())
 
     async def run() -> None:
         await running.begin()

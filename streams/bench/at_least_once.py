@@ -17,6 +17,7 @@ from streams.topics import full_name
 from streams.transport import consumer, lane, transport
 from streams.transport.batch import Batch
 from streams.transport.member import Member
+from streams.transport.part import Part
 
 
 class Producer(confluent_kafka.Producer):
@@ -46,7 +47,7 @@ class Lane(lane.Lane):
         plain = {k: v for k, v in producer_config.items() if not k.startswith("transaction")}
         super().__init__(plain, prefix, on_unclear)
 
-    async def _finish(self, batch: Batch, parts: list[lane.Part]) -> None:
+    async def _finish(self, batch: Batch, parts: list[Part]) -> None:
         await super()._finish(batch, parts)
         places = [
             TopicPartition(full_name(topic, self._prefix), partition, offset)

@@ -6,96 +6,30 @@ the changelogs, then restore to them.
 """
 
 import asyncio
-import threading
 import time
-from collections import defaultdict
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Iterator, Mapping
-from concurrent.futures import Future
+from collections.abc import AsyncIterator, Callable, Iterable, Mapping
 from contextlib import asynccontextmanager
-from dataclasses import dataclass, field
-from typing import Any, TypeVar
+from typing import Any
 
 import structlog
-from confluent_kafka import KafkaError, KafkaException, Message, Producer, TopicPartition
+from confluent_kafka import KafkaError, KafkaException, Producer, TopicPartition
 
 from streams import metrics
 from streams.outage import AGAIN, ASK, KEPT_OUT, passes
-from streams.outcome import Outcome
-from streams.record import Record
-from streams.scoring.citizen import Citizen
-from streams.tables.counted import Counted
-from streams.tables.overlay import Overlay
 from streams.tables.partition import PartitionStore
 from streams.topics import full_name
 from streams.transport.batch import MOST_RECORDS, Batch
-from streams.transport.out import Out, Told
+from streams.transport.out import Out
+from streams.transport.part import Held, Part, count, hold_back, in_turn, write_stores
+from streams.transport.waiting import ANSWER, answered, to_the_end
 
 log = structlog.get_logger(__name__)
 
-T = TypeVar("T")
 NONE = -1  # a generation without partitions
 FIRST_RECORDS = 1_000  # in a batch, until it is seen how fast the machine is
 FEWEST_RECORDS = 100  # in a batch, however slow it is
 LONG = 3.0  # seconds of a transaction; far fewer than Kafka lets one last (transaction.timeout.ms)
-ANSWER = 12.0  # seconds for one step; a transaction that lasts as long has been ended by Kafka
-NO_ANSWER = ANSWER + 3.0  # seconds after which librdkafka has lost one, or is very late
 LONGEST_PAUSE = 10.0  # seconds between two tries of what fails again and again
-Offsets = dict[str, int]  # by table, the next offset of its changelog; -1 until it is known
-
-
-@dataclass
-class Held:
-    """A partition that this worker owns: its tables, and what is remembered of its citizens."""
-
-    number: int
-    store: PartitionStore
-    overlay: Overlay
-    counted: Counted
-    known: dict[str, Citizen | None] = field(default_factory=dict)
-    pending: bool = True  # work may be left from before
-    left: list[Record] = field(default_factory=list)  # fetched, and not taken yet
-
-    def forget(self) -> None:
-        """Drop what an unfinished transaction did, and what will be read again with it."""
-        self.overlay.clear()
-        self.known.clear()
-        self.left.clear()
-
-
-@dataclass
-class Part:
-    """One partition's part in a transaction: what `process` is given, and what it came to."""
-
-    held: Held
-    records: list[Record]
-    out: Out
-    outcome: Outcome | None = None
-    offsets: Offsets = field(default_factory=dict)
-
-    @property
-    def number(self) -> int:
-        """The partition."""
-        return self.held.number
-
-    @property
-    def known(self) -> dict[str, Citizen | None]:
-        """The citizens as earlier transactions left them."""
-        return self.held.known
-
-    def send_rows(self) -> None:
-        """Send the last value of each changed key to its changelog."""
-        for table, rows in self.held.overlay.changes().items():
-            if rows:
-                self.offsets[table] = -1
-                self.out.produce_rows(f"{table}-changelog", rows, self._noting(table))
-
-    def _noting(self, table: str) -> Told:
-        def note(error: KafkaError | None, message: Message) -> None:
-            offset = message.offset()
-            if error is None and offset is not None:
-                self.offsets[table] = offset + 1
-
-        return note
 
 
 class Lane:
@@ -140,8 +74,8 @@ class Lane:
             try:
                 # 2. process into the overlays, never into RocksDB
                 with metrics.commit_phase.labels("process").time():
-                    yield _in_turn(parts)
-                _hold_back(batch, parts)
+                    yield in_turn(parts)
+                hold_back(batch, parts)
                 await to_the_end(self._finish(batch, parts))
                 self._fit(len(batch), time.monotonic() - began)
             except KafkaException as error:
@@ -191,7 +125,7 @@ class Lane:
         assert producer is not None
         # 3. all output is flushed, and the last value of each key in the changelogs with it
         with metrics.commit_phase.labels("produce").time():
-            if await _answered(producer.flush, ANSWER):
+            if await answered(producer.flush, ANSWER):
                 raise _not_delivered()
         # 4. the input's offsets, with the group's metadata: whoever lost a partition fails here
         with metrics.commit_phase.labels("offsets").time():
@@ -201,19 +135,19 @@ class Lane:
                 TopicPartition(full_name(topic, self._prefix), partition, offset)
                 for (topic, partition), offset in (fence | batch.positions).items()
             ]
-            await _answered(producer.send_offsets_to_transaction, places, self.metadata, ANSWER)
+            await answered(producer.send_offsets_to_transaction, places, self.metadata, ANSWER)
             # Only now: what Kafka refused has failed the transaction, and this call says why.
             if any(offset < 0 for part in parts for offset in part.offsets.values()):
                 raise _not_delivered()
         # 5. commit
         with metrics.commit_phase.labels("commit").time():
-            await _answered(producer.commit_transaction, ANSWER)
+            await answered(producer.commit_transaction, ANSWER)
         # 6. one write per partition: its rows, and how far the changelogs are in them
         with metrics.commit_phase.labels("write").time():
-            await asyncio.get_running_loop().run_in_executor(None, _write_stores, parts)
+            await asyncio.get_running_loop().run_in_executor(None, write_stores, parts)
         self._next.update(batch.positions)
         self._failures = 0
-        _count(batch, parts)
+        count(batch, parts)
 
     # ---- partitions
 
@@ -308,97 +242,6 @@ def _not_delivered() -> KafkaException:
     return KafkaException(KafkaError(KafkaError._TIMED_OUT, "output was not delivered"))
 
 
-async def _answered(call: Callable[..., T], *arguments: Any) -> T:
-    """Have librdkafka do something, and wait for it, but not for ever.
-
-    Where a group's broker is replaced it may never come back from send_offsets_to_transaction,
-    whatever time it was given. Its thread is left behind with the producer then, and must not keep
-    the process from ending.
-    """
-    answer: Future[T] = Future()
-
-    def ask() -> None:
-        try:
-            answer.set_result(call(*arguments))
-        except BaseException as error:  # the waiting one gets it
-            answer.set_exception(error)
-
-    threading.Thread(target=ask, name="transaction", daemon=True).start()
-    waiting = asyncio.wrap_future(answer)
-    await asyncio.wait([waiting], timeout=NO_ANSWER)
-    if not waiting.done():
-        raise KafkaException(KafkaError(KafkaError._TIMED_OUT, "librdkafka gives no answer"))
-    return waiting.result()
-
-
-async def to_the_end(work: Awaitable[T]) -> T:
-    """Wait for work that must not be left half done, also when the waiting is cancelled."""
-    whole = asyncio.ensure_future(work)
-    try:
-        return await asyncio.shield(whole)
-    except asyncio.CancelledError:
-        await asyncio.wait([whole])
-        whole.exception()  # nobody waits for it any more
-        raise
-
-
 def _close(stores: Iterable[PartitionStore]) -> None:
     for store in stores:
         store.close()
-
-
-def _in_turn(parts: list[Part]) -> Iterator[Part]:
-    """Give part after part; what one has changed is on its way while the next is processed."""
-    for part in parts:
-        yield part
-        part.send_rows()
-
-
-def _hold_back(batch: Batch, parts: list[Part]) -> None:
-    """Let the inputs go on at what is left: it comes again with the next batch."""
-    for part in parts:
-        outcome = part.outcome
-        assert outcome is not None
-        if part.held.left or outcome.left:
-            for record in part.records:
-                place = record.topic, part.number
-                batch.positions[place] = max(batch.positions.get(place, 0), record.offset + 1)
-            for record in outcome.left:
-                place = record.topic, part.number
-                batch.positions[place] = min(batch.positions[place], record.offset)
-
-
-def _write_stores(parts: list[Part]) -> None:
-    for part in parts:
-        held, outcome = part.held, part.outcome
-        assert outcome is not None
-        held.counted.move(outcome.citizens, outcome.tiers)
-        held.store.write(
-            held.overlay.changes(),
-            held.overlay.due_changes(),
-            part.offsets,
-            held.counted.encode(),
-        )
-        held.overlay.clear()
-        held.pending, held.left = outcome.pending, outcome.left
-
-
-def _count(batch: Batch, parts: list[Part]) -> None:
-    now = time.time_ns() // 1_000_000
-    metrics.transactions.labels("committed").inc()
-    metrics.batch_records.observe(len(batch))
-    for part in parts:
-        outcome = part.outcome
-        assert outcome is not None
-        metrics.count(outcome)
-        for (scorecard, cause), number in outcome.changes.items():
-            metrics.changes.labels(scorecard, cause).inc(number)
-        metrics.held.move(part.number, outcome.citizens, outcome.tiers)
-        times = defaultdict(list)
-        for record in part.records:
-            if record.offset < batch.positions[record.topic, part.number]:  # it is not left
-                times[record.topic].append(record.timestamp)
-        for topic, sent in times.items():
-            metrics.delays.observe(topic, sent, now)
-            offset = batch.positions[topic, part.number]
-            metrics.lag.reached(topic, part.number, offset, sent[-1])

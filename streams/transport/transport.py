@@ -8,7 +8,8 @@ from faust.transport import base, producer
 
 from streams.topics import INPUTS, full_name
 from streams.transport.consumer import Consumer
-from streams.transport.lane import Held, Lane
+from streams.transport.lane import Lane
+from streams.transport.part import Held
 
 
 @dataclass(frozen=True)

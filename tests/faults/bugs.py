@@ -20,7 +20,7 @@ from tests.faults.outcome import AT_ONCE
 from tests.faults.schedule import drawn
 from tests.mutation import copy_tree
 
-LANE, RESTORE = "transport/lane.py", "tables/restore.py"
+LANE, PART, RESTORE = "transport/lane.py", "transport/part.py", "tables/restore.py"
 PARTITION, MEMBER = "tables/partition.py", "transport/member.py"
 MOST_SEEDS = 16  # tried for a bug
 
@@ -41,12 +41,12 @@ class Bug:
 COMMIT = """\
         # 5. commit
         with metrics.commit_phase.labels("commit").time():
-            await _answered(producer.commit_transaction, ANSWER)
+            await answered(producer.commit_transaction, ANSWER)
 """
 WRITE = """\
         # 6. one write per partition: its rows, and how far the changelogs are in them
         with metrics.commit_phase.labels("write").time():
-            await asyncio.get_running_loop().run_in_executor(None, _write_stores, parts)
+            await asyncio.get_running_loop().run_in_executor(None, write_stores, parts)
 """
 CAREFUL = """\
         self._producer = None
@@ -78,7 +78,7 @@ BUGS = (
         LANE,
         (
             (
-                "await _answered(producer.send_offsets_to_transaction, "
+                "await answered(producer.send_offsets_to_transaction, "
                 "places, self.metadata, ANSWER)",
                 "assert places",
             ),
@@ -127,9 +127,9 @@ BUGS = (
         LANE,
         (
             (
-                "            await _answered(producer.commit_transaction, ANSWER)\n",
+                "            await answered(producer.commit_transaction, ANSWER)\n",
                 "            try:\n"
-                "                await _answered(producer.commit_transaction, ANSWER)\n"
+                "                await answered(producer.commit_transaction, ANSWER)\n"
                 "            except KafkaException:\n"
                 "                pass\n",
             ),
@@ -139,9 +139,12 @@ BUGS = (
     Bug(
         "what was known of citizens outlives their partition",
         "lose commit",
-        LANE,
+        PART,
         (
-            ("@dataclass\nclass Held:", "_KNOWN: dict[str, Any] = {}\n\n\n@dataclass\nclass Held:"),
+            (
+                "@dataclass\nclass Held:",
+                "_KNOWN: dict[str, Citizen | None] = {}\n\n\n@dataclass\nclass Held:",
+            ),
             (
                 "known: dict[str, Citizen | None] = field(default_factory=dict)",
                 "known: dict[str, Citizen | None] = field(default_factory=lambda: _KNOWN)",
@@ -152,13 +155,13 @@ BUGS = (
     Bug(
         "what waits for other work is forgotten",
         "",
-        LANE,
+        PART,
         (("held.left = outcome.pending, outcome.left", "held.left = outcome.pending, []"),),
     ),
     Bug(
         "the stored offset forgets the last record",
         "",
-        LANE,
+        PART,
         (("self.offsets[table] = offset + 1", "self.offsets[table] = offset"),),
     ),
     Bug(

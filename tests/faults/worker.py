@@ -93,7 +93,7 @@ def wrap(places: Places, fetch_ms: int, tombstones_stay: int | None) -> None:
 
     process, write_stores, write = (
         streams.agents.process,
-        transport._write_stores,
+        transport.write_stores,
         PartitionStore._write,
     )
     writing = False
@@ -109,7 +109,7 @@ def wrap(places: Places, fetch_ms: int, tombstones_stay: int | None) -> None:
 
     transport.Producer = Producer
     streams.agents.process = lambda *arguments: around("process", process, *arguments)
-    transport._write_stores = write_all
+    transport.write_stores = write_all
     PartitionStore._write = write_one
     time.time, time.time_ns = places.clock(time.time, 1), places.clock(time.time_ns, 10**9)
     _hasten(fetch_ms, tombstones_stay)
