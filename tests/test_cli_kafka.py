@@ -373,6 +373,23 @@ def test_a_replay_sends_the_same_record_with_its_own_time(run):
     assert (again.key, again.value, again.headers) == (b"c-1", value, (("trace", b"t"),))
 
 
+def test_a_replay_waits_where_librdkafka_can_hold_no_more(run, monkeypatch):
+    chosen = settings.load()
+    producer = Producer(chosen.librdkafka)
+    for number in range(200):
+        value = encode("fines", fine(f"f{number}", NOW - DAY))
+        record = Record("fines", 0, number, NOW - DAY, b"c-1", value)
+        headers = dead_letters.headers_for("too_late", "occurred_at", record)
+        name = full_name("dead-letters", chosen.prefix)
+        producer.produce(name, value, b"c-1", 0, headers=headers)
+    producer.flush()
+    monkeypatch.setenv("PLAINSCORE_KAFKA", '{"queue.buffering.max.messages": "10"}')
+    code, replayed, err = run("dlq", "replay", "--yes")
+    assert (code, len(replayed)) == (0, 200), err
+    with Records(chosen) as records:
+        assert len(list(records.read_all("fines"))) == 200
+
+
 # ---- doctor
 
 

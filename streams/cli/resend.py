@@ -35,15 +35,7 @@ def resend(chosen: Settings, records: Sequence[Record]) -> None:
         name = full_name(record.topic, chosen.prefix)
         if name not in partitions:
             raise connection.missing(name)
-        producer.produce(
-            name,
-            record.value,
-            record.key,
-            _place(record, partitions[name]),
-            timestamp=record.timestamp,
-            headers=[header for header in record.headers if header[0] != MOVED] or None,
-        )
-        producer.poll(0)
+        _send(producer, name, record, _place(record, partitions[name]))
     waiting = producer.flush(WITHIN)
     if waiting or lost:
         why = f": {sentence(lost[0])}" if lost else ""
@@ -52,6 +44,25 @@ def resend(chosen: Settings, records: Sequence[Record]) -> None:
             where=f"brokers {chosen.brokers}",
             next_step="Replay them again: what arrived the first time changes nothing.",
         )
+
+
+def _send(producer: Producer, name: str, record: Record, place: int) -> None:
+    headers: list[tuple[str, str | bytes | None]] = [h for h in record.headers if h[0] != MOVED]
+    while True:
+        try:
+            producer.produce(
+                name,
+                record.value,
+                record.key,
+                place,
+                timestamp=record.timestamp,
+                headers=headers or None,
+            )
+        except BufferError:  # its queue is full: wait for Kafka, which takes them or lets them go
+            producer.poll(0.1)
+        else:
+            producer.poll(0)
+            return
 
 
 def _place(record: Record, partitions: int) -> int:
