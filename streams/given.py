@@ -37,9 +37,9 @@ class Given:
         self.names = names
 
 
-def read(record: Record, largest: int, audiences: Collection[str]) -> Given:
+def read(record: Record, largest: int, audiences: Collection[str] | None) -> Given:
     """Decode a record of at most `largest` bytes, and check all that needs no knowledge of whom it
-    names.
+    names; audiences that are None are not checked.
     """
     if size(record) > largest:
         refusal = "oversized", f"at most {largest} bytes expected"

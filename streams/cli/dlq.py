@@ -249,7 +249,7 @@ def _bytes(value: bytes | None, shown: bool) -> str | None:
 
 def _obstacle(records: "Records", letter: DeadLetter, largest: int) -> str | None:
     """Why a record would be refused again, or must not be sent again; None: nothing known."""
-    from streams.given import named
+    from streams.given import read
     from streams.topics import GATE, INPUTS
 
     refused = letter.refused
@@ -257,33 +257,11 @@ def _obstacle(records: "Records", letter: DeadLetter, largest: int) -> str | Non
         return "its bytes were not kept: read them where they were sent, and send them again"
     if refused.topic not in INPUTS:
         return "it does not say which topic it came from"
-    if refused.value is None and (refused.topic not in GATE or not named(refused)):
-        return "refused again: null_value"
-    reason = None if refused.value is None else _refusal(refused, largest)
-    if reason is not None:
-        return f"refused again: {reason}"
+    refusal = read(refused, largest, None).refusal
+    if refusal is not None:
+        return f"refused again: {refusal[0]}"
     if refused.topic in GATE and refused.key is not None:
         newest = records.latest(refused.topic, refused.key)
         if newest is not None and newest.timestamp >= refused.timestamp:
             return "left: a newer one is in force, which this would undo"
-    return None
-
-
-def _refusal(refused: Record, largest: int) -> str | None:
-    """The reason for which the worker's own checks would refuse it now."""
-    from streams import validity
-    from streams.codec import Undecodable, decode
-
-    if len(refused.key or b"") + len(refused.value or b"") > largest:
-        return "oversized"
-    try:
-        values = decode(refused.topic, refused.value)
-    except Undecodable as error:
-        return error.reason
-    problem = validity.problem(refused.topic, values, refused.timestamp)
-    if problem is not None:
-        return problem[0]
-    citizen = values.get("citizen_id")
-    if citizen is not None and refused.key is not None and citizen.encode() != refused.key:
-        return "key_mismatch"
     return None
