@@ -129,6 +129,7 @@ def test_a_command_that_does_not_exist_is_a_usage_error(run):
         (("share", "c-1", "--end"), "(--audience)"),
         (("correct", "c-1", "e-1"), "--retract"),
         (("correct", "c-1", "e-1", "--set", "source=x"), "cannot replace 'source'"),
+        (("correct", "c-1", "e-1", "--set", "category="), "cannot empty 'category'"),
         (("scorecard", "validate", "nowhere.yaml"), "There is no such file (nowhere.yaml)"),
     ],
 )

@@ -1,6 +1,6 @@
 """What a citizen decides: consent, share, dispute, erase; and the source's corrections."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Annotated, Any, NamedTuple, cast
 
 import typer
@@ -205,7 +205,7 @@ def correct(
             next_step="Give --set FIELD=VALUE, or --retract.",
         )
     texts = fields.pairs(set_, "--set")
-    _replaceable(list(texts))
+    _replaceable(texts)
     replaced = fields.from_texts("corrections", texts)
     chosen = settings.load()
     about = _about(chosen, citizen, event_id, Told(kind, source, at))
@@ -262,17 +262,26 @@ def _grant(text: str, before: list["Grant"]) -> "Grant":
     return {"scorecard": scorecard, "kinds": named, "covers_from": covers_from}
 
 
-def _replaceable(names: Sequence[str]) -> None:
-    """Refuse a name that no kind of event has; whether the event's kind has it, Publisher says."""
+def _replaceable(texts: Mapping[str, str]) -> None:
+    """Refuse a name that no kind of event has; whether the event's kind has it, Publisher says.
+
+    And a text that is empty: it would replace nothing, and undo what was corrected before.
+    """
     from streams.kinds import kinds
 
     offered = dict.fromkeys(name for kind in kinds().values() for name in kind.fields)
-    for name in names:
+    for name, text in texts.items():
         if name not in offered:
             raise BadUsage(
                 f"A correction cannot replace {name!r}",
                 where="--set",
                 next_step=f"It replaces {', '.join(offered)}.",
+            )
+        if not text.strip():
+            raise BadUsage(
+                f"A correction cannot empty {name!r}",
+                where="--set",
+                next_step="Say what it should be, or --retract the event and send one anew.",
             )
 
 
