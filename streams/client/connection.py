@@ -52,10 +52,12 @@ class Connection:
                 next_step="Mend the address or the extra Kafka settings (PLAINSCORE_KAFKA).",
             ) from refused
 
-    def topics(self, client: _Client) -> dict[str, int]:
-        """Every topic of the cluster with its number of partitions. Raises Unreachable."""
+    def topics(self, client: _Client, within: float | None = None) -> dict[str, int]:
+        """Every topic of the cluster with its number of partitions. Raises Unreachable if no
+        broker answers within some seconds; None: ANSWER_WITHIN.
+        """
         try:
-            found = client.list_topics(timeout=ANSWER_WITHIN)
+            found = client.list_topics(timeout=ANSWER_WITHIN if within is None else within)
         except KafkaException as failed:
             client.poll(0)  # hands over the errors that say why
             raise self.unreachable(failed) from failed

@@ -5,10 +5,9 @@ from collections.abc import Mapping
 from typing import Any
 
 import structlog
-from confluent_kafka import KafkaError, KafkaException
 from confluent_kafka.admin import AdminClient
 
-from streams.client.connection import sentence
+from streams.client.connection import Connection
 from streams.errors import BadUsage, Unreachable
 from streams.outage import ASK
 from streams.topics import TOPICS, audience_topic, full_name
@@ -39,9 +38,7 @@ def check_topics(
             where=str(config["bootstrap.servers"]),
             next_step="Create them with: plainscore topics apply",
         )
-    counts = {
-        name: len(known[name].partitions) for name, partitioned in wanted.items() if partitioned
-    }
+    counts = {name: known[name] for name, partitioned in wanted.items() if partitioned}
     if len(set(counts.values())) != 1:
         told = ", ".join(f"{name} {count}" for name, count in sorted(counts.items()))
         raise BadUsage(
@@ -52,26 +49,14 @@ def check_topics(
     return next(iter(counts.values()))
 
 
-def _known_topics(config: Mapping[str, Any], patience: float) -> Mapping[str, Any]:
-    why = ""
-
-    def remember(error: KafkaError) -> None:
-        nonlocal why
-        if error.code() != KafkaError._ALL_BROKERS_DOWN:  # the error before it says why
-            why = sentence(error)
-
-    settings: dict[str, Any] = {**config, "log_level": 0, "error_cb": remember}
-    admin = AdminClient(settings)
+def _known_topics(config: Mapping[str, Any], patience: float) -> dict[str, int]:
+    connection = Connection(config["bootstrap.servers"], config)
+    admin = connection.open(AdminClient, {"log_level": 0})
     until = time.monotonic() + patience
     while True:
         try:
-            return admin.list_topics(timeout=ASK).topics
-        except KafkaException as error:
-            admin.poll(0)  # hands over the errors that say why
+            return connection.topics(admin, ASK)
+        except Unreachable as error:
             if time.monotonic() > until:
-                raise Unreachable(
-                    f"no broker answers: {why or sentence(error)}",
-                    where=str(config["bootstrap.servers"]),
-                    next_step="Start one (plainscore broker), or set PLAINSCORE_BROKERS.",
-                ) from error
-            log.info("broker_awaited", brokers=config["bootstrap.servers"], why=why)
+                raise
+            log.info("broker_awaited", where=error.where, why=error.what)
