@@ -607,8 +607,8 @@ class Letters:
     def read_all(self, _):
         return iter(self.letters)
 
-    def read(self, _, __, start, most):
-        return iter(self.letters[start : start + most])
+    def read(self, _, __, start):
+        return iter(self.letters[start:])
 
     def latest(self, *_):
         return self.latest_

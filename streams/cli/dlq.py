@@ -179,9 +179,9 @@ def _find(records: "Records", name: str) -> DeadLetter:
             next_step="Take PARTITION-OFFSET from the column `letter` of `plainscore dlq ls`.",
         )
     if int(partition) < records.partitions("dead-letters"):
-        for record in records.read("dead-letters", int(partition), int(offset), 1):
-            if record.offset == int(offset):
-                return dead_letters.read(record)
+        record = next(records.read("dead-letters", int(partition), int(offset)), None)
+        if record is not None and record.offset == int(offset):
+            return dead_letters.read(record)
     raise BadData(
         f"There is no dead letter {name}",
         next_step="It may have expired: they are kept for 7 days. See `plainscore dlq ls --each`.",

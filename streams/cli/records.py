@@ -2,13 +2,12 @@
 
 import time
 from collections.abc import Iterator, Mapping
-from contextlib import suppress
 from types import TracebackType
 from typing import Self
 
-from confluent_kafka import OFFSET_BEGINNING, Consumer, KafkaException, TopicPartition
+from confluent_kafka import Consumer
 
-from streams.client.connection import ANSWER_WITHIN, Connection
+from streams.client.connection import Connection
 from streams.record import Record, record_of
 from streams.settings import Settings
 from streams.topics import full_name, murmur2
@@ -49,38 +48,17 @@ class Records:
 
     def ends(self, topic: str) -> dict[int, int]:
         """For each partition the offset after the last committed record."""
+        name = full_name(topic, self._prefix)
         return {
-            partition: self._watermarks(topic, partition)[1]
+            partition: self._connection.ends(self._consumer, name, partition)[1]
             for partition in range(self.partitions(topic))
         }
 
-    def read(
-        self, topic: str, partition: int, start: int = OFFSET_BEGINNING, most: int | None = None
-    ) -> Iterator[Record]:
-        """One partition's records from `start` to its end now; `most`: no more than so many."""
-        first, end = self._watermarks(topic, partition)
-        if max(first, start) >= end:
-            return
-        self._consumer.assign(
-            [TopicPartition(full_name(topic, self._prefix), partition, max(first, start))]
-        )
-        given = 0
-        try:
-            while True:
-                messages = self._connection.take(self._consumer, ANSWER_WITHIN)
-                if not messages:
-                    raise self._connection.unreachable()
-                for message in messages:
-                    offset = message.offset() or 0
-                    if message.error() is not None or offset >= end or given == most:
-                        return
-                    given += 1
-                    yield record_of(message, topic, partition, offset)
-                    if offset == end - 1:
-                        return
-        finally:
-            with suppress(RuntimeError):  # whoever read this left it, and closed us first
-                self._consumer.unassign()
+    def read(self, topic: str, partition: int, start: int = 0) -> Iterator[Record]:
+        """One partition's records from `start` to its end now."""
+        name = full_name(topic, self._prefix)
+        for message in self._connection.read(self._consumer, name, partition, start):
+            yield record_of(message, topic, partition, message.offset() or 0)
 
     def read_all(self, topic: str) -> Iterator[Record]:
         """The records of every partition, one partition after the other."""
@@ -109,17 +87,6 @@ class Records:
                         return record
             time.sleep(0.1)
         return None
-
-    def _watermarks(self, topic: str, partition: int) -> tuple[int, int]:
-        try:
-            first, end = self._consumer.get_watermark_offsets(
-                TopicPartition(full_name(topic, self._prefix), partition),
-                timeout=ANSWER_WITHIN,
-                cached=False,
-            )
-        except KafkaException as failed:
-            raise self._connection.told(failed.args[0], full_name(topic, self._prefix)) from failed
-        return first, end
 
 
 def place_of(key: bytes, partitions: int) -> int:

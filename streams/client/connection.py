@@ -3,7 +3,8 @@
 import logging
 import re
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import suppress
 from typing import Any, Protocol, TypeVar
 
 from confluent_kafka import Consumer, KafkaError, KafkaException, Message, TopicPartition
@@ -103,6 +104,33 @@ class Connection:
                 consumer.poll(0.05)
             else:
                 return start, end
+
+    def read(
+        self, consumer: Consumer, topic: str, partition: int, start: int = 0
+    ) -> Iterator[Message]:
+        """Read a partition's records, from an offset on, to the end that it has when asked.
+
+        Raises Unreachable if the broker falls silent for about 10 s.
+        """
+        first, end = self.ends(consumer, topic, partition)
+        if max(first, start) >= end:
+            return
+        consumer.assign([TopicPartition(topic, partition, max(first, start))])
+        try:
+            while True:
+                messages = self.take(consumer, ANSWER_WITHIN)
+                if not messages:
+                    raise self.unreachable()
+                for message in messages:
+                    offset = message.offset() or 0
+                    if message.error() is not None or offset >= end:
+                        return
+                    yield message
+                    if offset == end - 1:
+                        return
+        finally:
+            with suppress(RuntimeError):  # whoever read this left it, and closed the consumer first
+                consumer.unassign()
 
     def told(self, error: KafkaError, topic: str) -> PlainscoreError:
         """Say what Kafka answered about a topic."""

@@ -1,16 +1,15 @@
 """Reads what is stored of one citizen from the compacted topics; no worker needs to run."""
 
 from collections.abc import Iterator, Mapping
-from contextlib import suppress
 from dataclasses import dataclass
 from types import TracebackType
 from typing import Self
 
-from confluent_kafka import Consumer, Message, TopicPartition
+from confluent_kafka import Consumer, Message
 
 from streams import codec
 from streams.client.change import Change, Score
-from streams.client.connection import ANSWER_WITHIN, Connection, decoded
+from streams.client.connection import Connection, decoded
 from streams.client.published import PublishedScorecard, published_by
 from streams.scoring.citizen import Citizen
 from streams.scoring.recount import EventRef, Ledger
@@ -100,7 +99,7 @@ class Reader:
         topic = full_name("scorecards", self._prefix)
         end = self._connection.ends(self._consumer, topic, 0)[1]
         if end != self._published_end:
-            for message in self._records(topic, 0):
+            for message in self._connection.read(self._consumer, topic, 0):
                 if message.value() is None:
                     continue
                 values = decoded("scorecards", message)
@@ -151,23 +150,5 @@ class Reader:
             self._partitions = self._connection.topics(self._consumer)
         if name not in self._partitions:
             raise self._connection.missing(name)
-        return self._records(name, partition_of(citizen_id, self._partitions[name]))
-
-    def _records(self, topic: str, partition: int) -> Iterator[Message]:
-        start, end = self._connection.ends(self._consumer, topic, partition)
-        if start >= end:
-            return
-        self._consumer.assign([TopicPartition(topic, partition, start)])
-        try:
-            while True:
-                messages = self._connection.take(self._consumer, ANSWER_WITHIN)
-                if not messages:
-                    raise self._connection.unreachable()
-                for message in messages:
-                    if message.error() is None:
-                        yield message
-                    if message.error() is not None or (message.offset() or 0) >= end - 1:
-                        return
-        finally:
-            with suppress(RuntimeError):  # whoever read this left it, and closed us first
-                self._consumer.unassign()
+        partition = partition_of(citizen_id, self._partitions[name])
+        return self._connection.read(self._consumer, name, partition)
