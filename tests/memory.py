@@ -17,7 +17,7 @@ from streams.scoring.apply import read_again
 from streams.scoring.citizen import Citizen
 from streams.scoring.ledger import DAY, Entry
 from streams.scoring.recount import EventRef
-from streams.state import ERASURE, due_of, read_citizen, read_entry
+from streams.state import due_of, read_citizen, read_entry
 from streams.topics import INPUTS, partition_of
 
 SCORECARDS = Path(__file__).parents[1] / "schemas" / "scorecards"
@@ -172,9 +172,6 @@ class Lane:
                         value
                     )
         return found
-
-    def erasing(self) -> int:
-        return sum(key.startswith(ERASURE) for view in self.citizens for key in view.rows)
 
     def values(self, topic: str) -> list[dict[str, Any]]:
         """Give every value ever produced to a topic, decoded."""

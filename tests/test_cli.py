@@ -514,10 +514,7 @@ def test_texts_reach_into_fields_and_lists():
 # ---- what is shown
 
 
-def test_people_read_money_times_and_courses():
-    assert show.money(123_456, "USD") == "1,234.56 USD"
-    assert show.money(-5, "EUR") == "-0.05 EUR"
-    assert show.money(1500, "JPY") == "1,500 JPY"
+def test_people_read_times_and_courses():
     assert show.when(0) == "1970-01-01T00:00:00Z"
     assert show.when(1_500) == "1970-01-01T00:00:01.500Z"
     assert show.when(10**18) == str(10**18)

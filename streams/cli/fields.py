@@ -7,12 +7,20 @@ from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal, DecimalException
 from typing import Any
 
-from streams.cli.show import DECIMALS, when
+from streams.cli.show import when
 from streams.codec import schema
 from streams.errors import BadData, BadUsage
+from streams.topics import topic_of
 
 MOST_DIGITS = 18  # of an amount in minor units; a record takes 13
 AMOUNT = "amount"  # not in any schema: an amount in whole units, such as 12.99
+# Currencies whose minor unit is not a hundredth (ISO 4217).
+DECIMALS = {
+    **dict.fromkeys(("BIF", "CLP", "DJF", "GNF", "ISK", "JPY", "KMF", "KRW", "PYG"), 0),
+    **dict.fromkeys(("RWF", "UGX", "UYI", "VND", "VUV", "XAF", "XOF", "XPF"), 0),
+    **dict.fromkeys(("BHD", "IQD", "JOD", "KWD", "LYD", "OMR", "TND"), 3),
+    **dict.fromkeys(("CLF", "UYW"), 4),
+}
 
 
 def pairs(given: list[str], option: str) -> dict[str, str]:
@@ -212,6 +220,11 @@ def _moments(type_: Any, value: Any, name: str) -> Any:
 def _shown(text: str) -> str:
     shown = repr(text)
     return shown if len(shown) <= 60 else shown[:57] + "..."
+
+
+def schema_of(topic: str) -> dict[str, Any]:
+    """The schema of a topic's values, an audience's too."""
+    return schema(topic_of(topic).value_schema or topic)
 
 
 def readable(type_: Any, values: Any) -> Any:

@@ -6,14 +6,14 @@ from typing import Any
 from streams.cli import fields, show
 from streams.cli.records import Records
 from streams.client import Reader
-from streams.codec import Undecodable, decode, pack, schema
+from streams.codec import Undecodable, decode, pack
 from streams.dead_letters import read as read_letter
 from streams.errors import BadData
 from streams.kinds import kinds
 from streams.record import Record
 from streams.scoring.ledger import Entry
 from streams.settings import Settings
-from streams.topics import TOPICS, bare_name, full_name, partition_of, topic_of
+from streams.topics import TOPICS, bare_name, full_name, partition_of
 
 STATE = ("citizens-changelog", "ledger-changelog")  # shown as what they mean: state and ledger
 
@@ -103,8 +103,7 @@ def _of(records: Records, topic: str, citizen: str) -> list[dict[str, Any]]:
             "value": _value(topic, record, citizen),
         }
         for record in records.read(topic, partition)
-        if record.key == plain
-        or (TOPICS.get(topic) and topic == "scores" and (record.key or b"").startswith(packed))
+        if record.key == plain or (topic == "scores" and (record.key or b"").startswith(packed))
     ]
 
 
@@ -121,7 +120,7 @@ def _value(topic: str, record: Record, citizen: str) -> Any:
         return {"bytes": record.value.hex()}
     if _names_another(values, citizen):
         return ANOTHERS
-    return fields.readable(schema(topic_of(topic).value_schema or topic), values)
+    return fields.readable(fields.schema_of(topic), values)
 
 
 def _decoded(topic: str, value: bytes) -> dict[str, Any] | None:

@@ -142,10 +142,8 @@ def _text(page: Path) -> bytes:
 
 def _tell_problems(page: Path, error: PlainscoreError) -> None:
     """Each problem as FILE:LINE: field: what, as compilers write them."""
-    problems = getattr(error.__cause__, "problems", None)
-    if problems is None:
-        problems = getattr(error, "problems", None)
-    for problem in problems or ():
+    problems = getattr(error.__cause__, "problems", ())
+    for problem in problems:
         if show.on_terminal():
             show.say(f"{page}:{problem.line}: {problem.path}: {problem.what}")
         else:

@@ -12,13 +12,6 @@ from typing import Any, NoReturn
 from rich.console import Console
 from rich.table import Table
 
-# Currencies whose minor unit is not a hundredth (ISO 4217).
-DECIMALS = {
-    **dict.fromkeys(("BIF", "CLP", "DJF", "GNF", "ISK", "JPY", "KMF", "KRW", "PYG"), 0),
-    **dict.fromkeys(("RWF", "UGX", "UYI", "VND", "VUV", "XAF", "XOF", "XPF"), 0),
-    **dict.fromkeys(("BHD", "IQD", "JOD", "KWD", "LYD", "OMR", "TND"), 3),
-    **dict.fromkeys(("CLF", "UYW"), 4),
-}
 BARS = "▁▂▃▄▅▆▇█"
 
 
@@ -155,14 +148,6 @@ def brief(ms: int) -> str:
     """Milliseconds since 1970 to the minute, in UTC, where space is short."""
     exact = when(ms) or ""
     return f"{exact[:16]}Z" if "T" in exact else exact
-
-
-def money(amount_minor: int, currency: str) -> str:
-    """An amount in minor units as people write it: 123456 USD is `1,234.56 USD`."""
-    decimals = DECIMALS.get(currency, 2)
-    sign = "-" if amount_minor < 0 else ""
-    whole, rest = divmod(abs(amount_minor), 10**decimals)
-    return f"{sign}{whole:,}{f'.{rest:0{decimals}}' if decimals else ''} {currency}"
 
 
 def sparkline(values: Sequence[int]) -> str:

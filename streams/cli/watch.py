@@ -46,17 +46,8 @@ def watch(
 
 
 def _readable(change: "Change | SharedScore", audience: str | None) -> Any:
-
     topic = "score-changes" if audience is None else f"score-changes.{audience}"
-    return fields.readable(schema_of(topic), asdict(change))
-
-
-def schema_of(topic: str) -> Any:
-    """The schema of a topic's values, an audience's too."""
-    from streams.codec import schema
-    from streams.topics import topic_of
-
-    return schema(topic_of(topic).value_schema or topic)
+    return fields.readable(fields.schema_of(topic), asdict(change))
 
 
 def _line(change: "Change | SharedScore") -> str:

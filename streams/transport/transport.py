@@ -22,12 +22,11 @@ class Plan:
     prefix: str
     partitions: int
     gather_seconds: float
-    inputs: tuple[str, ...] = INPUTS
 
     @property
     def topics(self) -> list[str]:
         """The input topics, as Kafka knows them."""
-        return [full_name(topic, self.prefix) for topic in self.inputs]
+        return [full_name(topic, self.prefix) for topic in INPUTS]
 
     @property
     def first_topic(self) -> str:
