@@ -42,7 +42,8 @@ class Group:
         self.unclear = 0
         self.crashes: list[BaseException] = []
         self.expected: list[BaseException] = []
-        self.lane = Lane({}, "", self._note_unclear)
+        self.lane = Lane({}, "")
+        self.lane.on_unclear = self._note_unclear
         self.lane.begin = _nothing  # type: ignore[method-assign]
         self.member = SimpleNamespace(
             assignment=0, metadata=None, committed=dict, read_from=lambda *_: True, call=_called

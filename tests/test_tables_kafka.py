@@ -329,7 +329,8 @@ def given_up(
 ) -> bool:
     """Run a transaction that changes a row; tells whether that was forgotten, and to be redone."""
     unclear = []
-    running = lane.Lane(config, changelogs.prefix, lambda: unclear.append(True))
+    running = lane.Lane(config, changelogs.prefix)
+    running.on_unclear = lambda: unclear.append(True)
     store, _ = changelogs.open()
     held = Held(PARTITION, store, Overlay(store), Counted())
 

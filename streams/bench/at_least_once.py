@@ -5,7 +5,7 @@ the tables are written, then the offsets are committed: a death in between does 
 """
 
 import asyncio
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from functools import partial
 from typing import Any
 
@@ -41,11 +41,9 @@ class Lane(lane.Lane):
 
     member: Member
 
-    def __init__(
-        self, producer_config: Mapping[str, Any], prefix: str, on_unclear: Callable[[], None]
-    ) -> None:
+    def __init__(self, producer_config: Mapping[str, Any], prefix: str) -> None:
         plain = {k: v for k, v in producer_config.items() if not k.startswith("transaction")}
-        super().__init__(plain, prefix, on_unclear)
+        super().__init__(plain, prefix)
 
     async def _finish(self, batch: Batch, parts: list[Part]) -> None:
         await super()._finish(batch, parts)

@@ -58,7 +58,7 @@ class Consumer(base.Consumer):
 
     async def on_start(self) -> None:
         """Start the member; it joins the group when Faust subscribes."""
-        self.transport.on_unclear = self._unclear
+        self.lane.on_unclear = self._unclear
         await self.lane.begin()
         if not self._leaving:
             self.member.start()

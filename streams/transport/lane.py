@@ -35,15 +35,11 @@ LONGEST_PAUSE = 10.0  # seconds between two tries of what fails again and again
 class Lane:
     """The partitions that this worker holds, and the transactions on them."""
 
-    def __init__(
-        self,
-        producer_config: Mapping[str, Any],
-        prefix: str,
-        on_unclear: Callable[[], None],
-    ) -> None:
+    on_unclear: Callable[[], None]  # called where a transaction ended so: take all again
+
+    def __init__(self, producer_config: Mapping[str, Any], prefix: str) -> None:
         self._config = dict(producer_config)
         self._prefix = prefix
-        self._on_unclear = on_unclear
         self._producer: Producer | None = None
         self._starting: Producer | None = None  # its open transactions are not all ended yet
         self._failures = 0  # transactions since the last one that was committed
@@ -108,7 +104,7 @@ class Lane:
         log.warning("transaction_unclear", why=error.args[0].str())
         self._producer = None
         if self.takes(batch):  # else the partitions are let go anyway
-            self._on_unclear()
+            self.on_unclear()
         self._drop_generation()
 
     def _fit(self, records: int, seconds: float) -> None:

@@ -54,10 +54,6 @@ class Transport(base.Transport):
     restore: Callable[[list[int]], Awaitable[list[Held]]]
     on_ready: Callable[[list[int]], None]
     on_gone: Callable[[], None]
-    on_unclear: Callable[[], None]
-
-    def _unclear(self) -> None:
-        self.on_unclear()
 
     def run_on(
         self,
@@ -69,5 +65,5 @@ class Transport(base.Transport):
         """Set the transport up; gives the lane on which the agents' transactions run."""
         self.plan, self.restore = plan, restore
         self.on_ready, self.on_gone = on_ready, on_gone
-        self.lane = Lane(plan.producer_config, plan.prefix, self._unclear)
+        self.lane = Lane(plan.producer_config, plan.prefix)
         return self.lane

@@ -51,7 +51,7 @@ WRITE = """\
 CAREFUL = """\
         self._producer = None
         if self.takes(batch):  # else the partitions are let go anyway
-            self._on_unclear()
+            self.on_unclear()
         self._drop_generation()
 """
 CARELESS = """\
