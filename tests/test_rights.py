@@ -98,6 +98,15 @@ def said(act: Callable[[], Any]) -> str:
     return str(failed.value)
 
 
+def test_who_is_not_let_in_is_told_to_mend_the_security_settings(guarded: Guarded) -> None:
+    """Not to start a broker: there is one."""
+    wrong = {**settings_of("bob"), "sasl.password": "wrong"}
+    told = said(lambda: Publisher(guarded.guarded, kafka=wrong))
+    assert "Invalid username or password" in told
+    assert "security settings" in told
+    assert "plainscore broker" not in told
+
+
 @pytest.mark.parametrize("moment", ["flush", "publish"])
 def test_who_may_not_write_is_told_so(guarded: Guarded, prefix: str, moment: str) -> None:
     """librdkafka's producer ends then: what it still holds is lost at once, and counted."""

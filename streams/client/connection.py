@@ -35,7 +35,7 @@ class Connection:
     def __init__(self, brokers: str, kafka: Mapping[str, str] | None = None) -> None:
         self.brokers = brokers
         self._settings = dict(kafka or {})
-        self._last_error = ""
+        self._last_error: KafkaError | None = None
 
     def open(self, kind: Callable[..., Opened], settings: Mapping[str, object]) -> Opened:
         """Make a client of this kind. Raises BadUsage for a setting that librdkafka refuses."""
@@ -138,12 +138,16 @@ class Connection:
 
     def unreachable(self, failed: KafkaException | KafkaError | None = None) -> Unreachable:
         """Say that no broker answered, with the last reason that librdkafka gave."""
-        reason = self._last_error or (sentence(failed) if failed else "")
+        last = self._last_error
+        why = failed if last is None else last
+        let_in = last is None or last.code() not in _NOT_LET_IN
         return Unreachable(
-            "No Kafka broker answered" + (f": {reason}" if reason else ""),
+            "No Kafka broker answered" + ("" if why is None else f": {sentence(why)}"),
             where=f"brokers {self.brokers}",
             next_step="Start one with `plainscore broker`, or set PLAINSCORE_BROKERS to one that"
-            " runs.",
+            " runs."
+            if let_in
+            else "Mend the security settings (PLAINSCORE_KAFKA).",
         )
 
     def missing(self, topic: str) -> PlainscoreError:
@@ -156,7 +160,7 @@ class Connection:
 
     def _remember(self, error: KafkaError) -> None:
         if error.code() != KafkaError._ALL_BROKERS_DOWN:  # the error before it says why
-            self._last_error = sentence(error)
+            self._last_error = error
 
 
 _AT_ONCE = 500  # records
@@ -167,6 +171,7 @@ _MISSING = frozenset(
         KafkaError.UNKNOWN_TOPIC_OR_PART,
     }
 )
+_NOT_LET_IN = frozenset({KafkaError._AUTHENTICATION, KafkaError._SSL})
 _FINAL = _MISSING | {
     KafkaError.TOPIC_AUTHORIZATION_FAILED,
     KafkaError.GROUP_AUTHORIZATION_FAILED,
