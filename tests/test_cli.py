@@ -1,6 +1,7 @@
 """The command line without a broker: what it says, where it says it, and its exit codes."""
 
 import errno
+import io
 import json
 import os
 import subprocess
@@ -384,6 +385,21 @@ def test_a_file_without_a_bad_row_ends_with_0(run, sent, tmp_path):
     file.write_text(json.dumps(PURCHASE) + "\n")
     assert run("publish", "purchases", file, "--set", "source=other")[0] == 0
     assert sent.records[0]["source"] == "other"
+
+
+class Gone(io.StringIO):
+    """A pipe whose reader has left, as `| head` does."""
+
+    def write(self, _):
+        raise BrokenPipeError
+
+
+def test_rows_go_out_also_when_nobody_reads_which_were_refused(run, sent, monkeypatch, tmp_path):
+    file = tmp_path / "bought.ndjson"
+    file.write_text("{}\n" + json.dumps(PURCHASE) + "\n")
+    monkeypatch.setattr(sys, "stdout", Gone())
+    code, _, err = run("publish", "purchases", file)
+    assert (code, err, len(sent.records)) == (1, "", 1)
 
 
 def test_columns_that_are_not_there_are_a_usage_error(run, sent, tmp_path):

@@ -40,7 +40,7 @@ class Summary:
         self.reasons.setdefault(told, []).append(line)
         self.examples.setdefault(told, error)
         if not show.on_terminal():
-            show.line({"line": line, "refused": error.what, "what_to_do": _advice(error)})
+            show.note({"line": line, "refused": error.what, "what_to_do": _advice(error)})
 
 
 def _advice(error: PlainscoreError) -> str | None:
@@ -211,7 +211,7 @@ def _progress(source: Source, topic: str) -> Iterator[Any]:
 
 def _tell(topic: str, summary: Summary) -> None:
     if not show.on_terminal():
-        show.line({"topic": topic, "sent": summary.sent, "refused": summary.refused})
+        show.note({"topic": topic, "sent": summary.sent, "refused": summary.refused})
         return
     show.say(f"{summary.sent:,} sent to {topic}, {summary.refused:,} refused.")
     if not summary.refused:

@@ -36,7 +36,7 @@ def validate(pages: Pages) -> None:
                 f"{page}: {read.id} version {read.version} is valid.", markup=False
             )
         else:
-            show.line({"file": str(page), "valid": True, "id": read.id, "version": read.version})
+            show.note({"file": str(page), "valid": True, "id": read.id, "version": read.version})
     if refused:
         show.say(f"error: {refused} of {len(pages)} refused. Mend the lines named, then try again.")
         raise typer.Exit(1)
@@ -60,7 +60,7 @@ def publish(pages: Pages) -> None:
                 state = "is published." if new else "was published already; nothing changed."
                 show.console().print(f"{page} {state}", markup=False)
             else:
-                show.line({"file": str(page), "published": True, "new": new})
+                show.note({"file": str(page), "published": True, "new": new})
 
 
 def _judged(page: Path, horizon_days: int) -> str:
@@ -147,7 +147,7 @@ def _tell_problems(page: Path, error: PlainscoreError) -> None:
         if show.on_terminal():
             show.say(f"{page}:{problem.line}: {problem.path}: {problem.what}")
         else:
-            show.line(
+            show.note(
                 {
                     "file": str(page),
                     "valid": False,

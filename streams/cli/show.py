@@ -47,6 +47,12 @@ def line(values: Mapping[str, Any]) -> None:
     text(json.dumps(values, ensure_ascii=False, default=str))
 
 
+def note(values: Mapping[str, Any]) -> None:
+    """Write a line on what is done anyway: that goes on, and ends so, when nobody reads it."""
+    with suppress(SystemExit):
+        line(values)
+
+
 def text(words: str) -> None:
     """Write a text as it is."""
     try:
