@@ -708,6 +708,22 @@ def test_replay_sends_nothing_unless_told(run, letters, monkeypatch):
     ]
 
 
+def test_a_replay_says_sent_of_what_was_sent_alone(run, letters, monkeypatch):
+    def unreachable(*_):
+        raise Unreachable("No Kafka broker answers", where="brokers b:1", next_step="Start it.")
+
+    refused("misplaced")
+    monkeypatch.setattr("streams.cli.resend.resend", unreachable)
+    code, out, err = run("dlq", "replay", "--yes")
+    assert (code, out) == (3, "")
+    assert "No Kafka broker answers" in err
+    sent = []
+    monkeypatch.setattr("streams.cli.resend.resend", lambda _, records: sent.extend(records))
+    monkeypatch.setattr(sys, "stdout", Gone())
+    run("dlq", "replay", "--yes")
+    assert len(sent) == 1
+
+
 def test_replay_never_undoes_a_newer_consent(run, letters, monkeypatch):
     refused("covers_from_ahead", topic="consents", timestamp=1000)
     monkeypatch.setattr(Letters, "latest_", Record("consents", 0, 9, 2000, b"c-1", b"x"))

@@ -113,6 +113,10 @@ def replay(
             found = list(_read(records, reason, topic))
         judged = [(each, _obstacle(records, each, chosen.max_record_bytes)) for each in found]
     ready = [each for each, obstacle in judged if obstacle is None]
+    if yes and ready:
+        from streams.cli.resend import resend
+
+        resend(chosen, [each.refused for each in ready])
     show.rows(
         (
             {
@@ -124,10 +128,6 @@ def replay(
         ("letter", "reason", "topic", "detail", "replay"),
         empty="No dead letter matches.",
     )
-    if yes and ready:
-        from streams.cli.resend import resend
-
-        resend(chosen, [each.refused for each in ready])
     still = len(judged) - len(ready)
     if not yes and ready:
         show.say(f"Nothing was sent. --yes sends {len(ready):,} of {len(judged):,} again.")
