@@ -25,7 +25,7 @@ from streams.standby import Standby
 from streams.tables.counted import Counted
 from streams.tables.ends import Ends, changelog_ends
 from streams.tables.overlay import Overlay
-from streams.tables.partition import TABLES, PartitionStore, bound
+from streams.tables.partition import PartitionStore, bound
 from streams.tables.progress import Progress
 from streams.tables.restore import Restored, delete_forgotten, open_restored
 from streams.tables.store import URL
@@ -37,7 +37,6 @@ from streams.transport.transport import Plan, Transport
 from streams.transport.waiting import to_the_end
 
 AT_ONCE = 2  # partitions that are restored side by side: Python itself keeps more from being faster
-CHANGELOGS = {table: f"{table}-changelog" for table in TABLES}
 
 T = TypeVar("T")
 
@@ -249,9 +248,7 @@ async def _ends(worker: Worker, numbers: list[int]) -> dict[int, Ends]:
     """Ask where the changelogs of partitions end."""
     settings = worker.settings
     return await _while_awaited(
-        lambda go_on: changelog_ends(
-            numbers, settings.librdkafka, settings.prefix, CHANGELOGS, go_on
-        )
+        lambda go_on: changelog_ends(numbers, settings.librdkafka, settings.prefix, go_on)
     )
 
 
@@ -270,7 +267,6 @@ async def _bring_up(worker: Worker, number: int, ends: Ends) -> tuple[PartitionS
             number,
             {**worker.settings.librdkafka, **fetching},
             worker.settings.prefix,
-            CHANGELOGS,
             ends,
             on_progress,
             TOMBSTONES_STAY,

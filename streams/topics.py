@@ -102,6 +102,7 @@ _ROWS = (
 
 TOPICS: dict[str, Topic] = {topic.name: topic for topic in _ROWS}
 GATE = ("consents", "shares")  # the last record of a key is in force; read before what they let in
+CHANGELOGS = {"citizens": "citizens-changelog", "ledger": "ledger-changelog"}  # by table
 KINDS: tuple[str, ...] = tuple(topic.name for topic in _ROWS if topic.role == "event")
 # What a worker's group consumes; consents and shares, the gate, come first.
 INPUTS: tuple[str, ...] = tuple(

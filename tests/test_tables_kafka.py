@@ -23,14 +23,13 @@ from streams.tables.ends import changelog_ends
 from streams.tables.overlay import Overlay, due_key
 from streams.tables.partition import PartitionStore, partition_folder
 from streams.tables.restore import Restored, open_restored
-from streams.topics import DAY
+from streams.topics import CHANGELOGS, DAY
 from streams.transport import lane
 from streams.transport.batch import Batch
 from streams.transport.part import Held
 
 pytestmark = pytest.mark.kafka
 
-TOPICS = {"citizens": "citizens-changelog", "ledger": "ledger-changelog"}
 PARTITION = 1
 
 
@@ -47,7 +46,7 @@ class Changelogs:
         self.config = {"bootstrap.servers": brokers}
         self.prefix = f"{uuid4().hex[:8]}."
         self.state_dir = state_dir
-        self.names = [self.prefix + name for name in TOPICS.values()]
+        self.names = [self.prefix + name for name in CHANGELOGS.values()]
         self.create()
 
     def create(self) -> None:
@@ -69,7 +68,7 @@ class Changelogs:
 
     def produce(self, producer: Producer, table: str, rows: dict[bytes, bytes | None]) -> None:
         for key, value in rows.items():
-            producer.produce(self.prefix + TOPICS[table], value, key, PARTITION)
+            producer.produce(self.prefix + CHANGELOGS[table], value, key, PARTITION)
         producer.flush(30)
 
     def commit(self, table: str, rows: dict[bytes, bytes | None]) -> None:
@@ -80,13 +79,12 @@ class Changelogs:
     def open(
         self, on_progress: Any = lambda *_: None, on_wait: Any = lambda: None
     ) -> tuple[PartitionStore, Restored]:
-        ends = changelog_ends([PARTITION], self.config, self.prefix, TOPICS, on_wait)
+        ends = changelog_ends([PARTITION], self.config, self.prefix, on_wait)
         return open_restored(
             self.state_dir,
             PARTITION,
             self.config,
             self.prefix,
-            TOPICS,
             ends[PARTITION],
             on_progress,
             DAY,
@@ -128,7 +126,7 @@ def test_from_the_start_tombstones_delete_and_the_index_and_counts_are_made(
     assert dict(store.rows("ledger")) == {b"2": b"two"}
     due = [(0, ERASURE + b"eve"), (5, b"ada"), (7, b"bob")]
     assert Overlay(store).citizens.due(100, 100) == due
-    ends = changelog_ends([PARTITION], changelogs.config, changelogs.prefix, TOPICS)[PARTITION]
+    ends = changelog_ends([PARTITION], changelogs.config, changelogs.prefix)[PARTITION]
     assert store.offsets() == ends.high == {"citizens": 10, "ledger": 6}
     assert progress[0] == (0, 16)
     assert progress[-1] == (11, 0)
@@ -287,19 +285,19 @@ def test_ends_are_asked_of_many_partitions_at_once(changelogs: Changelogs) -> No
     changelogs.commit("ledger", {b"1": b"one", b"2": b"two"})
     producer = changelogs.begin()
     changelogs.produce(producer, "citizens", {b"ada": b"open"})
-    ends = changelog_ends([0, PARTITION], changelogs.config, changelogs.prefix, TOPICS)
+    ends = changelog_ends([0, PARTITION], changelogs.config, changelogs.prefix)
     producer.abort_transaction(30)
     assert [ends[number].high for number in (0, PARTITION)] == [
         {"citizens": 0, "ledger": 0},
         {"citizens": 1, "ledger": 3},
     ]
     assert ends[0].low == ends[PARTITION].low == {"citizens": 0, "ledger": 0}
-    assert changelog_ends([], changelogs.config, changelogs.prefix, TOPICS) == {}
+    assert changelog_ends([], changelogs.config, changelogs.prefix) == {}
 
 
 def test_a_topic_that_is_not_there_is_a_sentence(changelogs: Changelogs) -> None:
     with pytest.raises(Unreachable, match="the changelog cannot be read"):
-        changelog_ends([PARTITION], changelogs.config, "none.", TOPICS)
+        changelog_ends([PARTITION], changelogs.config, "none.")
 
 
 def test_a_transaction_whose_producer_is_fenced_under_way_is_given_up(

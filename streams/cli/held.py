@@ -15,8 +15,6 @@ from streams.scoring.ledger import Entry
 from streams.settings import Settings
 from streams.topics import TOPICS, bare_name, full_name, partition_of
 
-STATE = ("citizens-changelog", "ledger-changelog")  # shown as what they mean: state and ledger
-
 ANOTHERS = "It came under this citizen's key and names another, whose it is."
 
 
@@ -77,7 +75,7 @@ def held(chosen: Settings, citizen: str) -> dict[str, Any]:
 
 
 def _topics(records: Records, chosen: Settings) -> list[str]:
-    """Every topic that holds people's records, audiences' too."""
+    """Every topic that holds people's records, audiences' too; what changelogs mean is `state`."""
     audiences = [
         bare_name(name, chosen.prefix)
         for name in records.topics
@@ -86,7 +84,7 @@ def _topics(records: Records, chosen: Settings) -> list[str]:
     ours = [
         name
         for name, topic in TOPICS.items()
-        if topic.partitioned and name not in STATE and name not in ("ticks", "receipts")
+        if topic.partitioned and topic.role != "changelog" and name not in ("ticks", "receipts")
     ]
     return list(dict.fromkeys([*ours, *audiences]))
 

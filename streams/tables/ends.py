@@ -15,7 +15,7 @@ from confluent_kafka.admin import AdminClient
 from streams.errors import PlainscoreError, Unreachable
 from streams.offsets import EARLIEST, LATEST, list_offsets
 from streams.outage import AGAIN, ASK, passes
-from streams.topics import full_name
+from streams.topics import CHANGELOGS, full_name
 
 OnWait = Callable[[], None]  # called while no broker answers
 
@@ -36,35 +36,31 @@ def changelog_ends(
     partitions: Collection[int],
     consumer_config: Mapping[str, Any],
     prefix: str,
-    topics: Mapping[str, str],
     on_wait: OnWait = lambda: None,
 ) -> dict[int, Ends]:
     """Ask where the changelogs of partitions begin and end; gives it by partition.
 
-    topics: names of the changelogs without prefix, by table. What open transactions have written
-    counts too. Brokers that are away are asked again, and what on_wait raises ends that.
+    What open transactions have written counts too. Brokers that are away are asked again, and what
+    on_wait raises ends that.
     """
     while True:
         try:
-            return _ends(partitions, consumer_config, prefix, topics)
+            return _ends(partitions, consumer_config, prefix)
         except KafkaException as error:
             if not passes(error.args[0]):
-                raise unreachable(error.args[0], ", ".join(topics.values())) from error
+                raise unreachable(error.args[0], ", ".join(CHANGELOGS.values())) from error
             _log.warning("broker_asked_again", why=error.args[0].str())
         on_wait()
         time.sleep(AGAIN)
 
 
 def _ends(
-    partitions: Collection[int],
-    consumer_config: Mapping[str, Any],
-    prefix: str,
-    topics: Mapping[str, str],
+    partitions: Collection[int], consumer_config: Mapping[str, Any], prefix: str
 ) -> dict[int, Ends]:
     # A client of its own each time: one from before a broker's restart may ask the leader of then.
     admin = AdminClient({**consumer_config, "log_level": 0})
     asked_ms = time.time_ns() // 1_000_000
-    names = {full_name(topic, prefix): table for table, topic in topics.items()}
+    names = {full_name(topic, prefix): table for table, topic in CHANGELOGS.items()}
     described = admin.describe_topics(TopicCollection(list(names)), request_timeout=ASK)
     ids = {table: str(described[name].result().topic_id) for name, table in names.items()}
     ends = {number: Ends(asked_ms, ids, {}, {}) for number in partitions}

@@ -18,7 +18,7 @@ from streams.tables.counted import Counted
 from streams.tables.ends import Ends, unreachable
 from streams.tables.overlay import due_key
 from streams.tables.partition import FORM, TABLES, Corrupt, PartitionStore, partition_folder
-from streams.topics import DAY, full_name
+from streams.topics import CHANGELOGS, DAY, full_name
 
 BATCH = 5_000  # records written at once
 SHORT = 0.01  # seconds that a whole batch is waited for: what is there is written meanwhile
@@ -44,7 +44,6 @@ def open_restored(
     partition: int,
     consumer_config: Mapping[str, Any],
     prefix: str,
-    topics: Mapping[str, str],
     ends: Ends,
     on_progress: OnProgress,
     delete_retention_ms: int,
@@ -62,7 +61,7 @@ def open_restored(
         PartitionStore.destroy(path)
         store = PartitionStore.open(path)
     try:
-        restored = restore(store, partition, consumer_config, prefix, topics, ends, on_progress)
+        restored = restore(store, partition, consumer_config, prefix, ends, on_progress)
     except BaseException:
         store.close()
         raise
@@ -103,19 +102,17 @@ def restore(
     partition: int,
     consumer_config: Mapping[str, Any],
     prefix: str,
-    topics: Mapping[str, str],
     ends: Ends,
     on_progress: OnProgress,
 ) -> Restored:
     """Read the changelogs from the stored offsets to their ends.
 
     Only what was committed is read, and an open transaction is waited for: it may be the
-    predecessor's last. topics: names of the changelogs without prefix, by table. on_progress is
-    called many times a second; what it raises ends the restore.
+    predecessor's last. on_progress is called many times a second; what it raises ends the restore.
     """
     began = time.monotonic()
     store.follow(ends.ids)
-    places = {full_name(topic, prefix): table for table, topic in topics.items()}
+    places = {full_name(topic, prefix): table for table, topic in CHANGELOGS.items()}
     writer = _Writer(store, places)
     if store.last_write_ms() is None:
         # If this restore breaks off, the next one must know from when on tombstones were missed.

@@ -14,6 +14,7 @@ from streams.scoring.citizen import Citizen
 from streams.tables.counted import Counted
 from streams.tables.overlay import Overlay
 from streams.tables.partition import PartitionStore
+from streams.topics import CHANGELOGS
 from streams.transport.batch import Batch
 from streams.transport.out import Out, Told
 
@@ -64,7 +65,7 @@ class Part:
         for table, rows in self.held.overlay.changes().items():
             if rows:
                 self.offsets[table] = -1
-                self.out.produce_rows(f"{table}-changelog", rows, self._noting(table))
+                self.out.produce_rows(CHANGELOGS[table], rows, self._noting(table))
 
     def _noting(self, table: str) -> Told:
         def note(error: KafkaError | None, message: Message) -> None:
