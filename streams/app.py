@@ -22,7 +22,6 @@ from streams.published import Published
 from streams.ready import Readiness
 from streams.settings import Settings
 from streams.standby import Standby
-from streams.tables.counted import Counted
 from streams.tables.ends import Ends, changelog_ends
 from streams.tables.overlay import Overlay
 from streams.tables.partition import PartitionStore, bound
@@ -219,14 +218,14 @@ async def _open_all(worker: Worker, numbers: list[int]) -> list[Held]:
 async def _open(worker: Worker, number: int, ends: Ends) -> tuple[Held, Restored]:
     store, restored = await _bring_up(worker, number, ends)
     metrics.restore_seconds.observe(restored.seconds)
-    metrics.held.start(number, restored.citizens, restored.tiers)
+    counted = restored.counted
+    metrics.held.start(number, counted.citizens, counted.tiers)
     log.info(
         "partition_restored",
         partition=number,
         records=restored.records,
         seconds=round(restored.seconds, 3),
     )
-    counted = Counted(restored.citizens, restored.tiers)
     return Held(number, store, Overlay(store), counted), restored
 
 

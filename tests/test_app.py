@@ -3,7 +3,6 @@
 import asyncio
 import threading
 import time
-from collections import Counter
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +15,7 @@ from streams.memory import split
 from streams.ready import Readiness
 from streams.settings import Settings
 from streams.standby import Standby
+from streams.tables.counted import Counted
 from streams.tables.partition import PartitionStore, partition_folder
 from streams.tables.restore import Restored
 from streams.transport.name import Name
@@ -53,7 +53,7 @@ class Restores:
                 time.sleep(0.2)  # a disk takes its time
                 store.close()
                 raise
-            return store, Restored(number, 0.5, 1, Counter())
+            return store, Restored(number, 0.5, Counted(1))
         finally:
             with self.lock:
                 self.open_now -= 1

@@ -116,8 +116,8 @@ def test_from_the_start_tombstones_delete_and_the_index_and_counts_are_made(
     progress: list[tuple[int, int]] = []
     store, restored = changelogs.open(lambda *steps: progress.append(steps))
     assert restored.records == 11
-    assert restored.citizens == 2
-    assert restored.tiers == Counter({("everyday", "good"): 1, ("everyday", "plain"): 1})
+    tiers = Counter({("everyday", "good"): 1, ("everyday", "plain"): 1})
+    assert restored.counted == Counted(2, tiers)
     assert dict(store.rows("citizens")) == {
         b"ada": ada,
         b"bob": bob,
@@ -141,11 +141,11 @@ def test_only_the_tail_is_read_and_the_counts_move(changelogs: Changelogs) -> No
     changelogs.commit("citizens", {b"ada": citizen("ada", "plain", 6), b"bob": None})
     store, restored = changelogs.open()
     assert restored.records == 2
-    assert (restored.citizens, restored.tiers) == (1, Counter({("everyday", "plain"): 1}))
+    assert restored.counted == Counted(1, Counter({("everyday", "plain"): 1}))
     assert Overlay(store).citizens.due(100, 100) == [(6, b"ada")]
     store.close()
     store, restored = changelogs.open()
-    assert (restored.records, restored.citizens) == (0, 1)
+    assert (restored.records, restored.counted.citizens) == (0, 1)
     store.close()
 
 
@@ -253,8 +253,8 @@ def test_index_and_counts_are_made_whole_wherever_a_restore_broke_off(
     store.close()
     changelogs.commit("citizens", {b"ada": citizen("ada", "good", 5), b"eve": None})
     store, restored = changelogs.open()
-    assert (restored.records, restored.citizens) == (4, 2)
-    assert restored.tiers == Counter({("everyday", "good"): 1, ("everyday", "plain"): 1})
+    assert (restored.records, restored.counted.citizens) == (4, 2)
+    assert restored.counted.tiers == Counter({("everyday", "good"): 1, ("everyday", "plain"): 1})
     assert Overlay(store).citizens.due(100, 100) == [(4, b"bob"), (5, b"ada")]
     assert store.counted() is not None
     store.close()

@@ -1,7 +1,6 @@
 """Bring a partition's folder up to the ends of its changelogs, or begin it anew from them."""
 
 import time
-from collections import Counter
 from collections.abc import Callable, Collection, Mapping
 from contextlib import nullcontext
 from dataclasses import dataclass
@@ -35,8 +34,7 @@ class Restored:
 
     records: int
     seconds: float
-    citizens: int
-    tiers: Counter[tuple[str, str]]  # latest scores by (scorecard, tier)
+    counted: Counted  # what the partition holds now
 
 
 def open_restored(
@@ -138,9 +136,7 @@ def restore(
             finally:
                 consumer.close()
         counted = writer.finish(written_ms, ends.asked_ms)
-    return Restored(
-        writer.records, time.monotonic() - began, counted.citizens, Counter(counted.tiers)
-    )
+    return Restored(writer.records, time.monotonic() - began, counted)
 
 
 def _reading(consumer_config: Mapping[str, Any]) -> dict[str, Any]:
