@@ -260,6 +260,12 @@ def test_an_event_waits_for_the_consents_before_it(
     assert len(stored(brokers, f"{prefix}consents")) == 50
 
 
+def test_who_has_a_short_id_finds_the_receipt(publisher: Publisher) -> None:
+    """A worker takes no receipt's id that holds the person's: under another, nobody finds it."""
+    for name in "0123456789abcdef":
+        assert name not in publisher.withdraw(name)
+
+
 def test_people_s_acts_are_acknowledged_on_return(
     brokers: str, prefix: str, publisher: Publisher
 ) -> None:

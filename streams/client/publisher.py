@@ -154,7 +154,9 @@ class Publisher:
         self._go_on()
         values = {"citizen_id": citizen_id, "occurred_at": _now(), "grants": []}
         _judge("consents", shaped("consents", values), None)
-        receipt_id = secrets.token_hex(16)
+        # One that holds the person's id by chance (it may be "7") would be replaced by the worker.
+        while citizen_id in (receipt_id := secrets.token_hex(16)):
+            pass
         self._send("consents", citizen_id, None, None, [(RECEIPT, receipt_id.encode())])
         self.flush()
         return receipt_id
