@@ -28,7 +28,9 @@ from streams.tables.store import Store
 from streams.tables.table import Table, TableManager
 from streams.views import CitizensView, View
 
-DAY = 86_400_000
+HOUR = 3_600_000
+DAY = 24 * HOUR
+NOW = 1_800_000_000_000
 
 
 @pytest.fixture
@@ -143,6 +145,53 @@ def test_a_folder_keeps_rows_offsets_time_and_counts(tmp_path: Path) -> None:
     assert list(store.rows("citizens")) == [(b"ada", b"1")]
     assert list(store.rows("due")) == [(b"\x00" * 8 + b"ada", b"")]
     assert (store.offsets(), store.last_write_ms(), store.counted()) == ({"citizens": 7}, 5, b"one")
+    store.close()
+
+
+def test_what_was_deleted_is_in_no_file_a_day_later(tmp_path: Path) -> None:
+    path = tmp_path / "p"
+    rows = {b"anna-%d" % number: os.urandom(50) for number in range(1_000)}
+    store = PartitionStore.open(path)
+    store.write({"citizens": rows, "ledger": rows}, dict.fromkeys(rows, b""), {}, None, NOW)
+    store.close()
+    store = PartitionStore.open(path)
+    gone: dict[bytes, bytes | None] = dict.fromkeys(rows)
+    store.write({"citizens": gone, "ledger": {**gone, b"ben": b"1"}}, gone, {}, None, NOW + HOUR)
+    store.close()
+    assert tables_with(path, b"anna")
+    store = PartitionStore.open(path)
+    store.write({}, {}, {}, None, NOW + DAY - 1)
+    assert store._compacting is None
+    store.write({}, {}, {"ledger": 9}, None, NOW + DAY)
+    assert store._compacting is not None
+    store._compacting.join()
+    assert not tables_with(path, b"anna")
+    assert tables_with(path, b"ben")
+    store.close()
+    store = PartitionStore.open(path)
+    assert (list(store.rows("ledger")), store.offsets()) == ([(b"ben", b"1")], {"ledger": 9})
+    store.write({}, {}, {}, None, NOW + 2 * DAY - 1)  # a restart begins no new day
+    assert store._compacting is None
+    store.close()
+
+
+def tables_with(path: Path, word: bytes) -> list[Path]:
+    return [file for file in path.glob("*.sst") if word in file.read_bytes()]
+
+
+def test_rows_go_in_and_the_folder_is_let_go_while_it_is_compacted(tmp_path: Path) -> None:
+    rows = {b"%06d" % number: os.urandom(200) for number in range(60_000)}
+    store = PartitionStore.open(tmp_path / "p")
+    store.write({"ledger": rows}, {}, {"ledger": 1}, None, NOW)
+    store.write({"ledger": {b"a": b"1"}}, {}, {"ledger": 2}, None, NOW + DAY)
+    store.write({"ledger": {b"b": b"2"}}, {}, {"ledger": 3}, None, NOW + 2 * DAY)
+    assert store._compacting is not None
+    assert store.get_many("ledger", [b"a", b"b"]) == [b"1", b"2"]
+    store.close()
+    assert not store._compacting.is_alive()
+    store = PartitionStore.open(tmp_path / "p")
+    assert dict(store.rows("ledger")) == {**rows, b"a": b"1", b"b": b"2"}
+    assert store.offsets() == {"ledger": 3}
     store.close()
 
 

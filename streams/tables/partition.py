@@ -7,6 +7,7 @@ that he would begin anew asks for it).
 """
 
 import shutil
+import threading
 import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
@@ -29,6 +30,7 @@ from rocksdict import (
 
 from streams.errors import BadData, BadUsage, PlainscoreError, disk_full
 from streams.memory import Memory
+from streams.topics import DAY
 
 _log = structlog.get_logger(__name__)
 
@@ -49,7 +51,7 @@ _LEFT_BEHIND = (
     "Look at free space and permissions there. Nothing is lost: the next start restores it."
 )
 
-_FORM, _WRITTEN, _COUNTED = b"form", b"written", b"counted"
+_FORM, _WRITTEN, _COUNTED, _COMPACTED = b"form", b"written", b"counted", b"compacted"
 _OFFSET, _FOLLOWS = b"offset-", b"follows-"  # and a table
 
 
@@ -63,7 +65,10 @@ class PartitionStore:
     def __init__(self, path: Path, form: int) -> None:
         self.path = path
         self.form = form
+        self._compacting: threading.Thread | None = None
         self._hold(loading=False)
+        compacted = self.get("meta", _COMPACTED)
+        self._compacted_ms = None if compacted is None else int(compacted)
 
     def _hold(self, *, loading: bool) -> None:
         try:
@@ -192,6 +197,8 @@ class PartitionStore:
 
         changes: rows by table. changelog_offsets: by table, one past the last record of the
         changelog that these rows hold. written_ms: when that was the changelogs' end; None: now.
+
+        Once a day the files are compacted afterwards, by a thread of its own.
         """
         at = time.time_ns() // 1_000_000 if written_ms is None else written_ms
         meta: dict[bytes, bytes | None] = {_WRITTEN: str(at).encode()}
@@ -199,7 +206,14 @@ class PartitionStore:
             meta[_OFFSET + table.encode()] = str(offset).encode()
         if counted is not None:
             meta[_COUNTED] = counted
+        before = self._compacted_ms
+        due = before is None or not 0 <= at - before < DAY  # a clock may be put back
+        if due:
+            self._compacted_ms = at
+            meta[_COMPACTED] = str(at).encode()
         self._write({**changes, "due": due_changes, "meta": meta})
+        if due and before is not None:  # who is new here has nothing to lose yet
+            self._begin_to_compact()
 
     def _write(self, rows: Mapping[str, Changes]) -> None:
         batch = WriteBatch(raw_mode=True)
@@ -215,6 +229,19 @@ class PartitionStore:
         except Exception as error:
             raise _failure(self.path, error) from error
 
+    def _begin_to_compact(self) -> None:
+        """Have what was deleted leave the files: RocksDB alone might keep it there for ever."""
+        if self._compacting is None or not self._compacting.is_alive():
+            self._compacting = threading.Thread(target=self._compact, name="compact", daemon=True)
+            self._compacting.start()
+
+    def _compact(self) -> None:
+        try:
+            for family in self._families.values():
+                family.compact_range(None, None)
+        except Exception as error:  # the folder is let go, or the disk is full: tomorrow again
+            _log.info("state_folder_not_compacted", folder=str(self.path), why=str(error))
+
     # ---- the end
 
     def close(self) -> None:
@@ -229,6 +256,8 @@ class PartitionStore:
         # is dropped, would flush one after another: a death or a full disk would part them.
         try:
             self._database.cancel_all_background(True)
+            if self._compacting is not None:
+                self._compacting.join()
             unwritten = self._unwritten()
         except Exception:  # whatever it is, the folder must be let go
             unwritten = True
