@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 from confluent_kafka import Consumer, Producer
+from confluent_kafka.admin import AdminClient, NewPartitions  # type: ignore[attr-defined]
 
 from streams.app import consumer_config
 from streams.client import admin
@@ -43,6 +44,7 @@ class Group:
         self.broker, self.prefix = broker, prefix
         self.busy_until = 0.0  # by the monotonic clock
         self.given: list[int] = []  # generations in which it was given partitions
+        self.last: set[int] = set()  # the partitions that it was given last
         self.failed: list[BaseException] = []
         name, memory = take_name(folder, settings.group), split(settings.memory_mib, PARTITIONS)
         self.config = consumer_config(settings, name, memory)
@@ -52,10 +54,14 @@ class Group:
             prefix,
             0.01,
             is_busy=lambda: time.monotonic() < self.busy_until,
-            on_assigned=lambda _, generation: self.given.append(generation),
+            on_assigned=self._assigned,
             on_revoked=lambda: None,
             on_failed=self.failed.append,
         )
+
+    def _assigned(self, partitions: set[int], generation: int) -> None:
+        self.last = partitions
+        self.given.append(generation)
 
     def call(self, function: Callable[[], Any]) -> Any:
         """Have the member do something, and wait for it."""
@@ -257,3 +263,23 @@ def test_a_member_whose_name_another_took_ends_with_a_sentence(
         assert "under this one's name" in str(group.failed[0])
         for namesake in namesakes:
             namesake.close()
+
+
+def test_partitions_that_a_raised_topic_tears_apart_are_nobodys(
+    broker: Broker, prefix: str, tmp_path: Path
+) -> None:
+    """Two members would each have a part of one, and write its changelogs and scores side by side.
+
+    Kafka's range gives the first 0 to 2 of six and 0 to 1 of four, and the second all the others.
+    """
+    first, second = (Group(broker, prefix, tmp_path / name) for name in ("first", "second"))
+    client = AdminClient({"bootstrap.servers": broker.bootstrap})
+    (done,) = client.create_partitions([NewPartitions(f"{prefix}purchases", 6)]).values()
+    done.result(30)
+    with given_partitions(first):
+        assert first.last == set(range(PARTITIONS))
+        with given_partitions(second):
+            wait_for(lambda: len(first.given) == 2, 30, "they share")
+            assert sorted([first.last, second.last], key=sorted) == [{0, 1}, {3}]
+            offsets = [group.call(group.member.committed) for group in (first, second)]
+            assert sum(map(len, offsets)) == len(INPUTS) * 3

@@ -6,6 +6,7 @@ while nothing is fetched; then its partitions are paused.
 
 import threading
 import time
+from collections import Counter
 from collections.abc import Callable, Collection, Iterable, Mapping
 from concurrent.futures import Future
 from contextlib import suppress
@@ -391,9 +392,26 @@ class Member(threading.Thread):
         # for up to 20 s, in which neither the group nor who wants to stop would be served.
         self.metadata = consumer.consumer_group_metadata()
         consumer.assign([])  # none is read until `read_from` says where to begin
-        self._places = [self._place(each) for each in partitions]
+        self._places = self._whole([self._place(each) for each in partitions])
         self.assignment = self._begin_generation()
-        self._on_assigned({each.partition for each in partitions}, self.generation)
+        self._on_assigned({number for _, number in self._places}, self.generation)
+
+    def _whole(self, places: list[Place]) -> list[Place]:
+        """Leave out partitions of which another topic's part is nobody's, or another member's.
+
+        So it is where a topic was raised, or deleted, while workers run: two of them would write
+        one partition's changelogs side by side.
+        """
+        topics = Counter(number for _, number in places)
+        torn = sorted(number for number, found in topics.items() if found < len(self._topics))
+        if torn:
+            log.error(
+                "partitions_left_alone",
+                partitions=torn,
+                why="this worker was not given them of every topic",
+                next_step="Compare the topics' numbers of partitions: plainscore topics plan",
+            )
+        return [place for place in places if place[1] not in torn]
 
     def _revoked(self, _consumer: Consumer, _partitions: list[TopicPartition]) -> None:
         self._places = []
