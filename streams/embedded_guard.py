@@ -1,6 +1,7 @@
 """Runs one process and lets it outlive nobody; embedded.py starts this file by its path.
 
-Arguments: a folder to remove when the parent is gone ("" for none), then the command.
+Arguments: a folder to remove when the parent is gone ("" for none), and with it the one above once
+that is empty; then the command.
 Standard input, from the parent: `stop` asks the process to end, `kill` ends it at once. The end of
 the input means that the parent died: the process is killed and the folder removed.
 """

@@ -13,6 +13,7 @@ from streams.demo import invented
 from streams.demo.chart import chart
 from streams.demo.purchases import cdnow
 from streams.demo.recounted import Key, Latest, Recounted, Standing, differing, unsteady
+from streams.demo.running import Worker
 from streams.record import Record
 from streams.scorecards import digest, example, read
 from streams.scoring.ledger import DAY
@@ -203,6 +204,16 @@ def test_the_demo_proves_its_scores_on_a_file_of_ones_own(tmp_path, bought):
     assert "Killed the worker (kill -9)" in done.stdout
     assert "disputes an event" in done.stdout
     assert "Erased, says the receipt" in done.stdout
+
+
+def test_a_killed_demo_removes_its_folder_and_no_other(tmp_path):
+    folder = tmp_path / "demo"
+    folder.mkdir()
+    with Worker("127.0.0.1:1", 1, folder) as worker:
+        guard, worker._guard = worker._guard, None
+        guard.communicate(timeout=30)  # its input ends, as when the demo is killed
+    assert not folder.exists()
+    assert tmp_path.exists()  # TMPDIR may hold nothing else
 
 
 def test_a_bad_line_of_ones_own_file_is_named(tmp_path):

@@ -28,7 +28,7 @@ class Worker:
     def __init__(self, brokers: str, partitions: int, folder: Path) -> None:
         self._brokers = brokers
         self._numbers = range(partitions)
-        self._folder = folder
+        self._folder = folder / "worker"  # the guard removes the folder above too, if empty
         self._guard: subprocess.Popen[bytes] | None = None
         self._positions = Consumer(
             {"bootstrap.servers": brokers, "group.id": GROUP, "log_level": 0}
@@ -46,6 +46,7 @@ class Worker:
 
     def start(self) -> None:
         """Start the process; it needs some seconds until it scores."""
+        self._folder.mkdir(exist_ok=True)
         with (self._folder / _LOG).open("ab") as log:
             self._guard = subprocess.Popen(
                 [
