@@ -127,7 +127,11 @@ def send(history: list[histories.Phase], way: Way) -> Lane:
                 consent(sending, citizen, grants, turn)
                 for citizen, grants in phase.consents.items()
             ]
-            records = list(phase.records)
+            # a share counts for the life in which it was sent
+            records = [
+                each._replace(timestamp=histories.NOW + turn) if each.topic == "shares" else each
+                for each in phase.records
+            ]
             if way.order is not None:
                 way.order.shuffle(consents)
                 if records:

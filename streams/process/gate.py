@@ -66,7 +66,8 @@ def shares(batch: Batch, given: Given) -> None:
     record, values = given.record, given.values
     assert values is not None
     citizen = batch.find(values["citizen_id"])
-    if citizen is None:
+    # a share that was sent before a withdrawal, and is read after it, must not outlive it
+    if citizen is None or record.timestamp < citizen.since:
         batch.count(record, "dropped", "no_consent")
         write_in_force(batch, record)
     elif not values["shares"]:
