@@ -11,7 +11,7 @@ import structlog
 
 from streams import metrics
 from streams.errors import PlainscoreError
-from streams.transport.waiting import to_the_end
+from streams.waiting import to_the_end
 
 EVERY = 5.0  # seconds between two rounds: as old may a copy be
 

@@ -1,6 +1,7 @@
 """Partitions that come and go while they are being taken, one moment at a time."""
 
 import asyncio
+import gc
 from collections.abc import Awaitable, Callable
 from concurrent.futures import Future
 from pathlib import Path
@@ -10,9 +11,11 @@ from typing import Any
 import pytest
 from confluent_kafka import KafkaError, KafkaException
 
-from streams.app import consumer_config
+from streams.app import consumer_config, make_app
 from streams.memory import split
 from streams.outcome import Outcome
+from streams.published import Published
+from streams.ready import Readiness
 from streams.record import Record
 from streams.settings import Settings
 from streams.transport.batch import MOST_RECORDS, Batch
@@ -280,6 +283,14 @@ def test_two_workers_on_one_folder_have_two_names(tmp_path: Path) -> None:
         for each in (first, second)
     ]
     assert in_group == [first.value, None]  # nobody comes back under the other's
+
+
+def test_a_worker_has_its_name_to_itself_for_as_long_as_it_runs(tmp_path: Path) -> None:
+    settings = Settings(state_dir=tmp_path)
+    running = make_app(settings, 1, Published(), Readiness("restored"))
+    gc.collect()
+    assert not take_name(tmp_path / settings.group, settings.group).kept
+    assert running.conf.id == settings.group  # it runs still
 
 
 @pytest.mark.parametrize("left", ["", "ab12"])

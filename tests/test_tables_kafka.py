@@ -318,7 +318,7 @@ def test_a_transaction_of_which_nothing_is_heard_any_more_is_given_up(
             threading.Event().wait()
 
     monkeypatch.setattr(lane, "Producer", Lost)
-    monkeypatch.setattr("streams.transport.waiting.NO_ANSWER", 0.5)
+    monkeypatch.setattr("streams.waiting.NO_ANSWER", 0.5)
     assert given_up(changelogs, {**changelogs.config, "transactional.id": uuid4().hex})
 
 

@@ -21,7 +21,7 @@ from streams.topics import full_name
 from streams.transport.batch import MOST_RECORDS, Batch
 from streams.transport.out import Out
 from streams.transport.part import Held, Part, count, hold_back, in_turn, write_stores
-from streams.transport.waiting import ANSWER, answered, to_the_end
+from streams.waiting import ANSWER, answered, to_the_end
 
 log = structlog.get_logger(__name__)
 

@@ -9,6 +9,7 @@ from faust.transport import base, producer
 from streams.topics import INPUTS, full_name
 from streams.transport.consumer import Consumer
 from streams.transport.lane import Lane
+from streams.transport.name import Name
 from streams.transport.part import Held
 
 
@@ -16,6 +17,7 @@ from streams.transport.part import Held
 class Plan:
     """What the transport is told by the app."""
 
+    name: Name  # kept here for as long as the worker runs: its lock goes with it
     consumer_config: Mapping[str, Any]
     admin_config: Mapping[str, Any]
     producer_config: Mapping[str, Any]

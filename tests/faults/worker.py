@@ -21,6 +21,7 @@ from confluent_kafka import KafkaError, KafkaException
 
 import streams.agents
 import streams.app
+import streams.partitions
 import streams.process.batch
 import streams.process.ticks
 import streams.ready
@@ -132,7 +133,7 @@ def _hasten(fetch_ms: int, tombstones_stay: int | None) -> None:
     streams.process.batch.ROWS_A_BATCH = PIECE
     streams.process.ticks.CITIZENS_A_BATCH = PIECE // 2
     if tombstones_stay is not None:
-        streams.app.TOMBSTONES_STAY = tombstones_stay
+        streams.partitions.TOMBSTONES_STAY = tombstones_stay
 
 
 def work(

@@ -46,3 +46,31 @@ async def to_the_end(work: Awaitable[T]) -> T:
         await asyncio.wait([whole])
         whole.exception()  # nobody waits for it any more
         raise
+
+
+class _Cancelled(Exception):
+    """Nobody waits for this any more."""
+
+
+async def while_awaited(
+    work: Callable[[Callable[[], None]], T], undo: Callable[[T], None] = lambda _: None
+) -> T:
+    """Run work in a thread; what it is given raises once nobody waits for it any more.
+
+    Whoever cancels this waits until the work has ended, and is undone if it was through.
+    """
+    cancelled = threading.Event()
+
+    def go_on() -> None:
+        if cancelled.is_set():
+            raise _Cancelled
+
+    running = asyncio.get_running_loop().run_in_executor(None, work, go_on)
+    try:
+        return await asyncio.shield(running)
+    except asyncio.CancelledError:
+        cancelled.set()
+        await asyncio.wait([running])
+        if running.exception() is None:
+            undo(running.result())
+        raise

@@ -8,17 +8,16 @@ from typing import Any
 
 import pytest
 
-from streams import app, metrics
-from streams.app import AT_ONCE, Worker, _open_all
+from streams import metrics, partitions
 from streams.errors import PlainscoreError
 from streams.memory import split
+from streams.partitions import AT_ONCE, Partitions
 from streams.ready import Readiness
 from streams.settings import Settings
 from streams.standby import Standby
 from streams.tables.counted import Counted
 from streams.tables.partition import PartitionStore, partition_folder
 from streams.tables.restore import Restored
-from streams.transport.name import Name
 
 PARTITIONS = 5
 
@@ -62,21 +61,20 @@ class Restores:
 @pytest.fixture
 def restores(monkeypatch: pytest.MonkeyPatch) -> Restores:
     replaced = Restores()
-    monkeypatch.setattr(app, "open_restored", replaced)
-    monkeypatch.setattr(app, "changelog_ends", lambda numbers, *_: dict.fromkeys(numbers))
+    monkeypatch.setattr(partitions, "open_restored", replaced)
+    monkeypatch.setattr(partitions, "changelog_ends", lambda numbers, *_: dict.fromkeys(numbers))
     return replaced
 
 
 @pytest.fixture
-def worker(tmp_path: Path) -> Worker:
-    memory = split(512, PARTITIONS)
-    return Worker(Settings(), PARTITIONS, Readiness(), tmp_path, Name("w", None), memory)
+def taken(tmp_path: Path) -> Partitions:
+    return Partitions(Settings(), PARTITIONS, Readiness(), tmp_path, split(512, PARTITIONS))
 
 
-def nothing_is_open(worker: Worker) -> bool:
+def nothing_is_open(folder: Path) -> bool:
     """RocksDB lets nobody open a folder twice."""
     for number in range(PARTITIONS):
-        PartitionStore.open(partition_folder(worker.folder, number)).close()
+        PartitionStore.open(partition_folder(folder, number)).close()
     return True
 
 
@@ -90,43 +88,49 @@ def nothing_is_told() -> bool:
     )
 
 
-def test_all_are_opened_some_at_a_time_and_given_in_order(restores: Restores, worker: Worker):
+def test_all_are_opened_some_at_a_time_and_given_in_order(
+    tmp_path: Path, restores: Restores, taken: Partitions
+):
     restores.meeting = threading.Barrier(AT_ONCE)
     numbers = [3, 0, 4, 1]
-    held = asyncio.run(_open_all(worker, numbers))
+    held = asyncio.run(taken.open_all(numbers))
     assert [each.number for each in held] == numbers
     assert restores.most == AT_ONCE
     for each in held:
         each.store.close()
         metrics.drop(each.number)
-    assert nothing_is_open(worker)
+    assert nothing_is_open(tmp_path)
 
 
 @pytest.mark.parametrize("number", range(PARTITIONS))
-def test_if_one_cannot_be_opened_none_stays_open(restores: Restores, worker: Worker, number: int):
+def test_if_one_cannot_be_opened_none_stays_open(
+    tmp_path: Path, restores: Restores, taken: Partitions, number: int
+):
     restores.fails = number
 
     async def fail() -> None:
         with pytest.raises(PlainscoreError, match="it cannot be"):
-            await _open_all(worker, list(range(PARTITIONS)))
-        assert nothing_is_open(worker)  # at once, as another worker opens them next
+            await taken.open_all(list(range(PARTITIONS)))
+        assert nothing_is_open(tmp_path)  # at once, as another worker opens them next
         assert nothing_is_told()
 
     asyncio.run(fail())
 
 
 @pytest.mark.parametrize("number", range(PARTITIONS))
-def test_if_nobody_waits_any_more_none_stays_open(restores: Restores, worker: Worker, number: int):
+def test_if_nobody_waits_any_more_none_stays_open(
+    tmp_path: Path, restores: Restores, taken: Partitions, number: int
+):
     restores.waits = number
 
     async def leave() -> None:
-        opening = asyncio.ensure_future(_open_all(worker, list(range(PARTITIONS))))
+        opening = asyncio.ensure_future(taken.open_all(list(range(PARTITIONS))))
         while number not in restores.began:
             await asyncio.sleep(0.01)
         opening.cancel()
         with pytest.raises(asyncio.CancelledError):
             await opening
-        assert nothing_is_open(worker)
+        assert nothing_is_open(tmp_path)
         assert nothing_is_told()
 
     asyncio.run(leave())
