@@ -315,8 +315,8 @@ def test_the_next_publish_raises_for_an_earlier_record() -> None:
     publisher = Publisher("127.0.0.1:1", partitions=4, kafka=hurry)
     publisher.publish("purchases", PURCHASE)
     until = time.monotonic() + 10
-    while not publisher._lost and time.monotonic() < until:
-        publisher._producer.poll(0.1)
+    while not publisher._delivery._lost and time.monotonic() < until:
+        publisher._delivery._producer.poll(0.1)
     with pytest.raises(Unreachable, match="1 record was not delivered"):
         publisher.publish("purchases", PURCHASE)
     publisher.publish("purchases", PURCHASE)

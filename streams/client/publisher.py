@@ -2,33 +2,20 @@
 
 import secrets
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from types import TracebackType
 from typing import Any, Self, TypedDict
 
-from confluent_kafka import KafkaError, KafkaException, Message, Producer
-
 from streams import codec, validity
-from streams.client.connection import Connection, sentence
+from streams.client.connection import Connection
+from streams.client.delivery import Delivery
 from streams.client.published import PublishedScorecard, grant_problem, to_publish
 from streams.client.read import Reader
 from streams.client.shape import Moment, milliseconds, natural_id, own_id, shaped
-from streams.errors import BadData, BadUsage, PlainscoreError, Unreachable
+from streams.errors import BadData, BadUsage, PlainscoreError
 from streams.marks import RECEIPT
 from streams.topics import GATE, INPUTS, full_name, partition_of
-
-ACKNOWLEDGED_WITHIN = 60.0  # seconds until a record that Kafka has not taken counts as lost
-
-_SETTINGS = {
-    "enable.idempotence": True,
-    "acks": "all",
-    "compression.type": "lz4",
-    "linger.ms": 20,
-    "delivery.timeout.ms": int(ACKNOWLEDGED_WITHIN * 1000),
-    "delivery.report.only.error": True,
-    "queue.buffering.max.kbytes": 65_536,
-}
 
 
 class Grant(TypedDict):
@@ -78,9 +65,7 @@ class Publisher:
         """
         self._connection = Connection(brokers, kafka)
         self._prefix = prefix
-        self._producer = self._connection.open(
-            Producer, {**_SETTINGS, "on_delivery": self._undelivered}
-        )
+        self._delivery = Delivery(self._connection)
         self._partitions: dict[str, int] = {}
         if partitions is not None:
             self._partitions = {full_name(topic, prefix): partitions for topic in INPUTS}
@@ -91,9 +76,6 @@ class Publisher:
         self._kafka = kafka
         self._closed = False
         self._gate_open = True  # False while a consent or shares record is not acknowledged yet
-        self._lost = 0
-        self._first_loss: KafkaError | None = None
-        self._fatal: KafkaError | None = None  # why nothing will ever be sent any more
 
     def publish(
         self,
@@ -235,7 +217,7 @@ class Publisher:
         _judge("ticks", shape, None)
         value = codec.encode("ticks", shape)
         for partition in range(self._count("ticks")):
-            self._produce("ticks", partition, None, value)
+            self._delivery.send(self._full("ticks"), partition, None, value)
         self.flush()
 
     def publish_scorecard(self, text: str) -> bool:
@@ -250,7 +232,7 @@ class Publisher:
             return False
         value = codec.encode("scorecards", new.values())
         key = codec.pack(new.id, new.version)
-        self._produce("scorecards", 0, key, value)
+        self._delivery.send(self._full("scorecards"), 0, key, value)
         self.flush()
         to_publish(self._published(), text, _now())  # raises if another text was there first
         return True
@@ -260,11 +242,7 @@ class Publisher:
 
         Raises, with the count and the first reason, if it did not take some.
         """
-        seconds = ACKNOWLEDGED_WITHIN + 5 if timeout is None else timeout
-        waiting = self._served(self._producer.flush, seconds)
-        self._raise_losses()
-        if waiting:
-            raise self._unacknowledged(waiting)
+        self._delivery.flush(timeout)
         self._gate_open = True
 
     def close(self) -> None:
@@ -291,7 +269,7 @@ class Publisher:
 
     def _go_on(self) -> None:
         """Raise for what is lost already, and for what would come after the end."""
-        self._raise_losses()
+        self._delivery.raise_losses()
         if self._closed:
             raise BadUsage("This Publisher is closed", next_step="Open a new one.")
 
@@ -327,53 +305,13 @@ class Publisher:
             self.flush()
         partition = partition_of(citizen_id, self._count(topic))
         key = citizen_id.encode()
-        self._produce(topic, partition, key, value, timestamp_ms=timestamp_ms, headers=headers)
+        self._delivery.send(self._full(topic), partition, key, value, timestamp_ms, headers)
 
-    def _produce(
-        self,
-        topic: str,
-        partition: int,
-        key: bytes | None,
-        value: bytes | None,
-        *,
-        timestamp_ms: int | None = None,
-        headers: Sequence[tuple[str, bytes]] = (),
-    ) -> None:
-        name = full_name(topic, self._prefix)
-        while True:
-            try:
-                self._producer.produce(
-                    name,
-                    value,
-                    key,
-                    partition,
-                    timestamp=timestamp_ms or 0,  # 0: librdkafka takes the time of sending
-                    headers=list(headers) or None,
-                )
-            except BufferError:  # its queue is full: wait for Kafka
-                self._served(self._producer.poll, 0.1)
-                self._raise_losses()
-            except KafkaException as refused:
-                if refused.args[0].code() == KafkaError._FATAL:
-                    self._served(self._producer.poll, 0)  # says why
-                raise self._loss(1, self._fatal or refused.args[0]) from refused
-            else:
-                self._served(self._producer.poll, 0)
-                return
-
-    def _served(self, serve: Callable[[float], int], seconds: float) -> int:
-        """Let librdkafka report; what ends the producer for good is why it loses all it holds."""
-        try:
-            return serve(seconds)
-        except (KafkaException, SystemError) as raised:
-            # confluent-kafka calls us with a fatal error set, and Python minds that, or forgets it.
-            known = raised if isinstance(raised, KafkaException) else raised.__cause__
-            self._fatal = known.args[0] if isinstance(known, KafkaException) else _FATAL
-        self._producer.purge()
-        return self._producer.flush(seconds)
+    def _full(self, topic: str) -> str:
+        return full_name(topic, self._prefix)
 
     def _count(self, topic: str) -> int:
-        name = full_name(topic, self._prefix)
+        name = self._full(topic)
         if name not in self._partitions:
             self._ask_partitions()
         if name not in self._partitions:
@@ -381,58 +319,7 @@ class Publisher:
         return self._partitions[name]
 
     def _ask_partitions(self) -> None:
-        self._partitions = self._connection.topics(self._producer)
-
-    def _undelivered(self, error: KafkaError | None, _: Message) -> None:
-        if error is not None:
-            self._lost += 1
-            self._first_loss = self._first_loss or error
-
-    def _raise_losses(self) -> None:
-        if self._first_loss is not None:
-            error = self._loss(self._lost, self._fatal or self._first_loss)
-            self._lost, self._first_loss = 0, None
-            raise error
-
-    def _loss(self, count: int, error: KafkaError) -> PlainscoreError:
-        what = f"{_counted(count, 'was', 'were')} not delivered: {sentence(error)}"
-        where = f"brokers {self._connection.brokers}"
-        if error.code() in _REFUSALS:
-            return BadData(what, where=where, next_step="Mend what Kafka refuses and send again.")
-        if error.fatal():
-            return Unreachable(
-                what,
-                where=where,
-                next_step="Check the security settings and the broker's rules, then open a new"
-                " Publisher and send all records again: repeats change nothing.",
-            )
-        return Unreachable(
-            what,
-            where=where,
-            next_step="When the broker is there again, open a new Publisher and send all records"
-            " again: repeats change nothing.",
-        )
-
-    def _unacknowledged(self, count: int) -> Unreachable:
-        return Unreachable(
-            f"{_counted(count, 'is', 'are')} not acknowledged yet",
-            where=f"brokers {self._connection.brokers}",
-            next_step="Flush again, or see whether the broker is well.",
-        )
-
-
-_FATAL = KafkaError(KafkaError._FATAL, "Kafka's client has ended, and says why in its log", True)
-
-# What Kafka will refuse again however often it is sent.
-_REFUSALS = frozenset(
-    {
-        KafkaError.MSG_SIZE_TOO_LARGE,
-        KafkaError.INVALID_MSG_SIZE,
-        KafkaError.INVALID_TIMESTAMP,
-        KafkaError.INVALID_RECORD,
-        KafkaError.RECORD_LIST_TOO_LARGE,
-    }
-)
+        self._partitions = self._delivery.topics()
 
 
 def _judge(topic: str, shape: dict[str, Any], timestamp_ms: int | None) -> None:
@@ -455,10 +342,6 @@ def _with_id(topic: str, values: Mapping[str, Any]) -> dict[str, Any]:
     shape = shaped(topic, {**values, field: ""})
     shape[field] = natural_id(topic, shape)
     return shape
-
-
-def _counted(count: int, one: str, more: str) -> str:
-    return f"1 record {one}" if count == 1 else f"{count:,} records {more}"
 
 
 def _or_now(moment: Moment | None) -> Moment:
