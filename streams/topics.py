@@ -149,8 +149,13 @@ def bare_name(full: str, prefix: str) -> str:
 
 @lru_cache(maxsize=65_536)
 def partition_of(citizen_id: str, partitions: int) -> int:
-    """Give the partition where Kafka's Java client would place this key."""
-    return (murmur2(citizen_id.encode()) & 0x7FFF_FFFF) % partitions
+    """Give the partition where a citizen lives."""
+    return place_of(citizen_id.encode(), partitions)
+
+
+def place_of(key: bytes, partitions: int) -> int:
+    """Give the partition where Kafka's Java client would place a key."""
+    return (murmur2(key) & 0x7FFF_FFFF) % partitions
 
 
 def murmur2(key: bytes) -> int:

@@ -10,7 +10,7 @@ from confluent_kafka import Consumer
 from streams.client.connection import Connection
 from streams.record import Record, record_of
 from streams.settings import Settings
-from streams.topics import full_name, murmur2
+from streams.topics import full_name, place_of
 
 _SETTINGS = {
     "group.id": "plainscore-reader",  # demanded by librdkafka; never joined
@@ -87,8 +87,3 @@ class Records:
                         return record
             time.sleep(0.1)
         return None
-
-
-def place_of(key: bytes, partitions: int) -> int:
-    """The partition of a key, as Kafka's Java client places it."""
-    return (murmur2(key) & 0x7FFF_FFFF) % partitions

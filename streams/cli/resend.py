@@ -4,13 +4,12 @@ from collections.abc import Sequence
 
 from confluent_kafka import KafkaError, Message, Producer
 
-from streams.cli.records import place_of
 from streams.client.connection import Connection, sentence
 from streams.errors import Unreachable
 from streams.marks import MOVED
 from streams.record import Record
 from streams.settings import Settings
-from streams.topics import full_name
+from streams.topics import full_name, place_of
 
 WITHIN = 65.0  # seconds for all of them
 
