@@ -15,8 +15,8 @@ from wsgiref.simple_server import WSGIRequestHandler, WSGIServer
 
 from prometheus_client import disable_created_metrics, make_wsgi_app
 
-from . import metrics
-from .errors import BadUsage
+from streams import metrics
+from streams.errors import BadUsage
 
 if TYPE_CHECKING:
     from wsgiref.types import StartResponse, WSGIEnvironment
