@@ -34,7 +34,7 @@ ProcessCollector(registry=REGISTRY)
 
 OUTCOMES = ("scored", "stored", "dropped", "dead_letter", "forwarded", "passed")
 PHASES = ("process", "produce", "offsets", "commit", "write")
-ENDS = ("committed", "aborted", "unclear")
+ENDS = ("committed", "unclear")
 
 SECONDS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0)
 DELAYS = (*SECONDS[2:], 60.0, 300.0, 3600.0, 86400.0)

@@ -296,8 +296,3 @@ def standing_of(key: bytes, value: bytes) -> Standing:
         if not account["shadow"] and account["tier"]
     ]
     return Standing(citizen["due"], 1, tuple(tiers))
-
-
-def due_of(key: bytes, value: bytes) -> int | None:
-    """Give when a row of the table `citizens` must be looked at (ms); 0: at once, None: never."""
-    return standing_of(key, value).due

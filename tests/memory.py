@@ -17,7 +17,7 @@ from streams.scoring.apply import read_again
 from streams.scoring.citizen import Citizen
 from streams.scoring.ledger import DAY, Entry
 from streams.scoring.recount import EventRef
-from streams.state import due_of, read_citizen, read_entry
+from streams.state import read_citizen, read_entry, standing_of
 from streams.topics import INPUTS, partition_of
 
 SCORECARDS = Path(__file__).parents[1] / "schemas" / "scorecards"
@@ -68,7 +68,7 @@ class View:
         again.index = sorted(
             (due, key)
             for key, value in self.rows.items()
-            if (due := due_of(key, value)) is not None
+            if (due := standing_of(key, value).due) is not None
         )
         return again
 

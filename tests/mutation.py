@@ -246,22 +246,16 @@ BREAKS = (
     Break(
         "as_of: disputes move it",
         ENTRIES,
-        "bring_to(batch, citizen, 0)\n"
-        "        renew(batch, citizen)\n"
-        "        cause = Cause(record.topic, dispute_id)",
-        'bring_to(batch, citizen, values["occurred_at"])\n'
-        "        renew(batch, citizen)\n"
-        "        cause = Cause(record.topic, dispute_id)",
+        "        bring_to(batch, citizen, 0)\n",
+        '        moves = record.topic == "disputes"\n'
+        '        bring_to(batch, citizen, values["occurred_at"] if moves else 0)\n',
     ),
     Break(
         "as_of: corrections move it",
         ENTRIES,
-        "bring_to(batch, citizen, 0)\n"
-        "        renew(batch, citizen)\n"
-        "        cause = Cause(record.topic, correction_id)",
-        'bring_to(batch, citizen, values["occurred_at"])\n'
-        "        renew(batch, citizen)\n"
-        "        cause = Cause(record.topic, correction_id)",
+        "        bring_to(batch, citizen, 0)\n",
+        '        moves = record.topic == "corrections"\n'
+        '        bring_to(batch, citizen, values["occurred_at"] if moves else 0)\n',
     ),
     Break(
         "as_of: falls with a late event",
@@ -410,8 +404,8 @@ BREAKS = (
     Break(
         "restart: nobody is due",
         STATE,
-        "return standing_of(key, value).due",
-        "return None",
+        'return Standing(citizen["due"], 1, ',
+        "return Standing(None, 1, ",
     ),
     Break(
         "erasure: the ledger stays",

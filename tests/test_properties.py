@@ -24,7 +24,7 @@ from streams.scoring.recount import recount
 from streams.scoring.score import contributions
 from streams.scoring.scorecard import Scorecard
 from streams.scoring.totals import offset_of, period_of, weigh
-from streams.state import PARTITION_KEY, due_of, read_partition
+from streams.state import PARTITION_KEY, read_partition, standing_of
 from streams.topics import audience_topic, partition_of
 from tests import histories
 from tests.histories import HORIZON, PARTITIONS, Expected, Sent
@@ -351,7 +351,8 @@ def check_erased(lane: Lane, citizen_id: str) -> None:
 def check_index(lane: Lane) -> None:
     """Whoever is due is found: the index is what a restore would make of the rows."""
     for view in lane.citizens:
-        made = [(due, k) for k, v in view.rows.items() if (due := due_of(k, v)) is not None]
+        standing = {key: standing_of(key, value) for key, value in view.rows.items()}
+        made = [(s.due, key) for key, s in standing.items() if s.due is not None]
         assert view.index == sorted(made)
 
 

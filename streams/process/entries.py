@@ -98,31 +98,33 @@ def _event(batch: Batch, given: Given, key: bytes) -> None:
 
 
 def _dispute(batch: Batch, given: Given, key: bytes) -> None:
-    record, values = given.record, given.values
+    values = given.values
     assert values is not None
-    kind, named = values["about"]["kind"], values["about"]["occurred_at"]
-    citizen = _admitted(batch, given, kind, named)
-    if citizen is not None:
-        dispute_id, statement = values["dispute_id"], values["statement"]
-        part = dispute(dispute_id, named, values["occurred_at"], values["action"], statement)
-        bring_to(batch, citizen, 0)
-        renew(batch, citizen)
-        cause = Cause(record.topic, dispute_id)
-        _merge_in(batch, record, citizen, key, kind, part, named, cause)
+    dispute_id, named = values["dispute_id"], values["about"]["occurred_at"]
+    action, statement = values["action"], values["statement"]
+    part = dispute(dispute_id, named, values["occurred_at"], action, statement)
+    _take_part(batch, given, key, dispute_id, part)
 
 
 def _correction(batch: Batch, given: Given, key: bytes) -> None:
+    values = given.values
+    assert values is not None
+    correction_id, named = values["correction_id"], values["about"]["occurred_at"]
+    content = {"action": values["action"], **replaced(values)}
+    part = correction(correction_id, named, values["occurred_at"], content)
+    _take_part(batch, given, key, correction_id, part)
+
+
+def _take_part(batch: Batch, given: Given, key: bytes, part_id: str, part: Entry) -> None:
+    """Merge what is said about an event; it moves no time, and its event need not be there."""
     record, values = given.record, given.values
     assert values is not None
     kind, named = values["about"]["kind"], values["about"]["occurred_at"]
     citizen = _admitted(batch, given, kind, named)
     if citizen is not None:
-        correction_id = values["correction_id"]
-        content = {"action": values["action"], **replaced(values)}
-        part = correction(correction_id, named, values["occurred_at"], content)
         bring_to(batch, citizen, 0)
         renew(batch, citizen)
-        cause = Cause(record.topic, correction_id)
+        cause = Cause(record.topic, part_id)
         _merge_in(batch, record, citizen, key, kind, part, named, cause)
 
 

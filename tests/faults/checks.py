@@ -10,7 +10,7 @@ from confluent_kafka.admin import AdminClient, OffsetSpec
 from streams import dead_letters
 from streams.codec import decode
 from streams.record import Record
-from streams.state import PARTITION_KEY, due_of, read_partition, standing_of
+from streams.state import PARTITION_KEY, read_partition, standing_of
 from streams.tables.counted import Counted
 from streams.tables.overlay import due_key
 from streams.tables.partition import TABLES, Corrupt, PartitionStore
@@ -30,7 +30,7 @@ def settled(seen: Seen, now: int) -> bool:
             if read_partition(record.value).sweep is not None:
                 return False
             continue
-        due = due_of(key, record.value)
+        due = standing_of(key, record.value).due
         if due is not None and due <= now:
             return False
     return True
