@@ -205,6 +205,15 @@ def test_a_reader_that_leaves_is_no_error():
     assert (ended.stdout.strip(), ended.stderr) == ("0", "")
 
 
+def test_a_closed_output_is_no_error():
+    """What was done must not look as if it had failed."""
+    closed = f"{sys.executable} -m streams schemas check >&- 2>&-; echo $?"
+    ended = subprocess.run(
+        ["bash", "-c", closed], cwd=ROOT, capture_output=True, text=True, check=False
+    )
+    assert (ended.stdout.strip(), ended.stderr) == ("0", "")
+
+
 @pytest.mark.parametrize("debug", [False, True])
 def test_a_fault_of_ours_is_called_so_and_shown_only_when_asked(run, monkeypatch, debug):
     monkeypatch.setattr("streams.cli.contract.schema_problems", lambda: 1 / 0)
