@@ -36,7 +36,7 @@ class Settings(BaseSettings):
     max_record_bytes: int = Field(65_536, ge=1_024, le=1_000_000)
 
     # ---- the worker
-    group: str = Field("plainscore", min_length=1)
+    group: str = Field("plainscore", min_length=1)  # fixed for life: Kafka keeps positions by it
     state_dir: Path = Path("~/.local/state/plainscore")
     commit_ms: int = Field(100, ge=1, le=60_000)  # how long one transaction gathers
     memory_mib: int = Field(

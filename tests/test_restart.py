@@ -9,6 +9,7 @@ import pytest
 
 from streams.embedded import Broker
 from streams.settings import Settings
+from streams.topics import KINDS
 from tests.lane_world import PARTITIONS, History, Worker, World, check, flood, wait_for
 
 pytestmark = pytest.mark.kafka
@@ -112,3 +113,22 @@ def test_a_standby_takes_over_with_next_to_nothing_left_to_read(world: World) ->
     for number in left:
         assert read[number] < sum(each.partition == number for each in logs) / 4
     check(world, world.wait_done(), only=history.names[:10])
+
+
+def test_a_group_without_positions_does_not_put_earlier_consents_in_force_again(
+    world: World,
+) -> None:
+    """They would erase what only later ones cover, and Kafka no longer has the events of that."""
+    history = History(45, citizens=40, events=200)
+    for kinds in (["purchases"], KINDS):
+        world.send(history.consents(kinds))
+    world.worker("a").wait_ready()
+    world.send(history.happenings())
+    before = {topic: len(records) for topic, records in world.wait_done().items()}
+    stranger = world.worker("b", GROUP=f"{world.group}-renamed")
+    assert stranger.process.wait(60) == 2, stranger.said()
+    (sentence,) = (line for line in stranger.said().splitlines() if line.startswith("error: "))
+    assert "has no positions" in sentence
+    assert "PLAINSCORE_GROUP" in sentence
+    assert "Traceback" not in stranger.said()
+    assert {topic: len(records) for topic, records in world.seen().items()} == before

@@ -13,7 +13,7 @@ from confluent_kafka import KafkaException
 from faust.transport import consumer as base
 from faust.types import TP, ConsumerMessage, Message
 
-from streams.errors import PlainscoreError
+from streams.errors import BadUsage, PlainscoreError
 from streams.outage import AGAIN, passes
 from streams.topics import INPUTS
 from streams.transport.batch import Batch
@@ -185,11 +185,27 @@ class Consumer(base.Consumer):
             held = await self.transport.restore(sorted(partitions))
             self.app.tables.overlays = {each.number: each.overlay for each in held}
             await lane.take(generation, member.metadata, held, offsets)
+            if any(each.counted.citizens and each.number in member.unread for each in held):
+                raise self._no_positions()
             reading = member.call(lambda: member.read_from(generation, offsets))
             if await asyncio.wrap_future(reading):
                 self.transport.on_ready(sorted(partitions))
         except Exception as error:
             await self._fail(error)
+
+    def _no_positions(self) -> BadUsage:
+        """Refuse to read consents from the start where later ones are in force already.
+
+        An earlier one would be in force again, for a moment, and erase what it does not cover: for
+        good, as the topics hold events for some days only.
+        """
+        return BadUsage(
+            "The group has no positions in the topics whose records the changelogs hold already",
+            where=f"group {self.transport.plan.consumer_config['group.id']}",
+            next_step="Set PLAINSCORE_GROUP to the group that scored until now. If Kafka has lost "
+            "its positions, set them to when it last ran: kafka-consumer-groups.sh "
+            "--reset-offsets --to-datetime, for all input topics.",
+        )
 
     async def _asked(self, question: Callable[[], T]) -> T:
         """Have the member ask the brokers; again, while the errors are such as pass."""

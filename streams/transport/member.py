@@ -89,6 +89,7 @@ class Member(threading.Thread):
         self.generation = 0
         self.assignment = 0  # the generation in which the group last gave or took partitions
         self.metadata: Any = None  # of the group, for the transaction: taken on assignment
+        self.unread: set[int] = set()  # partitions of whose consents the group has read none yet
 
     # ---- from other threads
 
@@ -174,6 +175,7 @@ class Member(threading.Thread):
                 raise KafkaException(each.error)
         offsets = {self._place(each): each.offset for each in asked}
         new = [place for place, offset in offsets.items() if offset < 0]
+        self.unread = {number for topic, number in new if topic == "consents"}
         return offsets | self._asked(dict.fromkeys(new, EARLIEST))
 
     def read_from(self, generation: int, offsets: Mapping[Place, int]) -> bool:
