@@ -456,6 +456,18 @@ def test_a_restore_tells_now_and_then_how_far_it_is_and_how_long_it_takes() -> N
     assert metrics.restore_records.labels("7")._value.get() == 60_000
 
 
+def test_many_partitions_open_more_files_than_a_process_may_at_first(tmp_path: Path) -> None:
+    """The system's first limit is 1,024, which a worker with 100 partitions went over."""
+    code = (
+        "import resource, sys; from pathlib import Path; from streams.memory import split;"
+        "from streams.tables.partition import PartitionStore, bound;"
+        "_, most = resource.getrlimit(resource.RLIMIT_NOFILE);"
+        "resource.setrlimit(resource.RLIMIT_NOFILE, (64, most)); bound(split(512, 16));"
+        "stores = [PartitionStore.open(Path(sys.argv[1], str(n))) for n in range(16)]"
+    )
+    subprocess.run([sys.executable, "-c", code, str(tmp_path)], check=True)
+
+
 # ---- what Faust sees
 
 

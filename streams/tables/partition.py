@@ -6,6 +6,7 @@ flushes all column families at once (a flush of one alone would part them: only 
 that he would begin anew asks for it).
 """
 
+import resource
 import shutil
 import threading
 import time
@@ -286,10 +287,18 @@ class PartitionStore:
 
 
 def bound(memory: Memory) -> None:
-    """Bound what the stores of this process take together, before the first is opened."""
+    """Bound the memory of the stores of this process, before the first is opened; not their files.
+
+    Of these they need more with each partition, and the larger it grows.
+    """
     _CACHE.set_capacity(memory.blocks)
     _UNWRITTEN.set_buffer_size(memory.memtables)
     _MEMTABLE[0] = memory.memtable
+    # RocksDB keeps every file open, ten and more of each partition, and systems begin with
+    # 1,024 for old programs' sake; a process may raise that itself.
+    _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
+    with suppress(OSError, ValueError):  # macOS names no limit, and has one
+        resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
 
 
 def partition_folder(state_dir: Path, partition: int) -> Path:
