@@ -490,6 +490,22 @@ def test_a_group_keeps_the_positions(brokers: str, prefix: str, worker: Worker) 
         assert list(changes) == []
 
 
+def test_a_group_that_began_at_the_end_sees_what_comes_while_it_is_away(
+    brokers: str, prefix: str, worker: Worker
+) -> None:
+    """Where nothing had come yet, too: "end" is where it was when the group began."""
+    worker.changes(("ann", 1))
+    group = f"{prefix}group"
+    with Subscriber(brokers, prefix=prefix, group=group, from_="end", timeout=0) as changes:
+        until = time.monotonic() + 30
+        while not changes._consumer or not changes._consumer.assignment():
+            assert time.monotonic() < until
+            assert changes.get(0.1) is None
+    worker.changes(("ann", 2), ("bob", 1))
+    with Subscriber(brokers, prefix=prefix, group=group, from_="end", timeout=10) as changes:
+        assert sequences([next(changes), next(changes)]) == [("ann", 1, 2), ("bob", 1, 1)]
+
+
 def test_a_group_loses_nothing_while_others_join_and_leave(
     brokers: str, prefix: str, worker: Worker
 ) -> None:

@@ -12,7 +12,7 @@ from typing import Any, Generic, Literal, Self, TypeVar, cast, get_args, overloa
 from confluent_kafka import Consumer, KafkaException, Message, TopicPartition
 
 from streams.client.change import Change, SharedScore
-from streams.client.connection import Connection, decoded
+from streams.client.connection import ANSWER_WITHIN, Connection, decoded
 from streams.errors import BadUsage
 from streams.topics import audience_topic, full_name, partition_of
 
@@ -276,7 +276,12 @@ class Subscriber(Generic[T]):
         if count is None:
             raise self._connection.missing(self._full_name)
         if self._group is not None:
-            consumer.subscribe([self._full_name], on_revoke=self._revoked, on_lost=self._revoked)
+            consumer.subscribe(
+                [self._full_name],
+                on_assign=self._assigned,
+                on_revoke=self._revoked,
+                on_lost=self._revoked,
+            )
         else:
             consumer.assign([self._begin(consumer, partition) for partition in self._of(count)])
         self._consumer = consumer
@@ -296,6 +301,18 @@ class Subscriber(Generic[T]):
             self._positions[partition] = end if self._from == "end" else start
         place.offset = self._positions[partition]
         return place
+
+    def _assigned(self, consumer: Consumer, assigned: list[TopicPartition]) -> None:
+        """Settle where "end" is for the group: else it would move on while nobody reads."""
+        if self._from != "end":
+            return
+        with suppress(KafkaException):  # brokers that are away: with the next assignment
+            committed = consumer.committed(assigned, timeout=ANSWER_WITHIN)
+            new = [place for place in committed if place.error is None and place.offset < 0]
+            for place in new:
+                _, place.offset = consumer.get_watermark_offsets(place, timeout=ANSWER_WITHIN)
+            if new:
+                consumer.commit(offsets=new, asynchronous=False)
 
     def _revoked(self, _: Consumer, revoked: list[TopicPartition]) -> None:
         """Forget what arrived from partitions that another member now reads."""
