@@ -11,7 +11,7 @@ its transaction has committed, so that an aborted attempt counts for nothing.
 import platform
 import threading
 import time
-from bisect import bisect_right
+from bisect import bisect_left
 from collections.abc import Iterable, Iterator, Mapping
 from importlib import metadata
 
@@ -52,13 +52,14 @@ class Delays(Collector):
 
     def observe(self, topic: str, timestamps: Iterable[int], committed_at: int) -> None:
         """Add a topic's part of a batch; all times in ms of Unix time."""
-        waits = sorted(max(0, committed_at - timestamp) for timestamp in timestamps)
+        times = sorted(timestamps)
+        waited = bisect_left(times, committed_at)  # for the rest a clock goes ahead of ours
         with self._lock:
             at_most, total = self._topics.setdefault(topic, ([0] * (len(DELAYS) + 1), [0.0]))
             for place, bound in enumerate(DELAYS):
-                at_most[place] += bisect_right(waits, bound * 1000)
-            at_most[-1] += len(waits)
-            total[0] += sum(waits) / 1000
+                at_most[place] += len(times) - bisect_left(times, committed_at - bound * 1000)
+            at_most[-1] += len(times)
+            total[0] += (waited * committed_at - sum(times[:waited])) / 1000
 
     def collect(self) -> Iterator[Metric]:
         """Give Prometheus the histogram, one series of buckets a topic."""

@@ -21,5 +21,15 @@ class Batch:
         self.parts.setdefault(record.partition, []).append(record)
         self.positions[record.topic, record.partition] = record.offset + 1
 
+    def sent(self, partition: int, records: list[Record]) -> dict[str, list[int]]:
+        """Give by topic when those records of a partition were sent that are not left for later."""
+        places = self.positions.items()
+        ends = {topic: end for (topic, number), end in places if number == partition}
+        times: dict[str, list[int]] = {}
+        for record in records:
+            if record.offset < ends[record.topic]:
+                times.setdefault(record.topic, []).append(record.timestamp)
+        return times
+
     def __len__(self) -> int:
         return sum(len(records) for records in self.parts.values())

@@ -1,7 +1,6 @@
 """A partition's part in a transaction, and what becomes of it once that has ended well."""
 
 import time
-from collections import defaultdict
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
@@ -125,11 +124,7 @@ def count(batch: Batch, parts: list[Part]) -> None:
         for (scorecard, cause), number in outcome.changes.items():
             metrics.changes.labels(scorecard, cause).inc(number)
         metrics.held.move(part.number, outcome.citizens, outcome.tiers)
-        times = defaultdict(list)
-        for record in part.records:
-            if record.offset < batch.positions[record.topic, part.number]:  # it is not left
-                times[record.topic].append(record.timestamp)
-        for topic, sent in times.items():
+        for topic, sent in batch.sent(part.number, part.records).items():
             metrics.delays.observe(topic, sent, now)
             offset = batch.positions[topic, part.number]
             metrics.lag.reached(topic, part.number, offset, sent[-1])
