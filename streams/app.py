@@ -101,7 +101,7 @@ def consumer_config(settings: Settings, name: Name, memory: Memory) -> dict[str,
         "enable.partition.eof": True,  # says when consents were read to their end
         # An answer for each record as it comes would cost the brokers more than all our work.
         "fetch.min.bytes": 100_000,
-        "fetch.wait.max.ms": 20,
+        "fetch.wait.max.ms": 5,
         "fetch.queue.backoff.ms": 10,  # the default of 1,000 starves a consumer that keeps up
         "queued.min.messages": 20_000,
         **memory.fetching,

@@ -38,7 +38,9 @@ class Settings(BaseSettings):
     # ---- the worker
     group: str = Field("plainscore", min_length=1)  # fixed for life: Kafka keeps positions by it
     state_dir: Path = Path("~/.local/state/plainscore")
-    commit_ms: int = Field(100, ge=1, le=60_000)  # how long one transaction gathers
+    # Within how long a worker that keeps up commits what comes: it gathers for so long, less what
+    # the last transaction took.
+    commit_ms: int = Field(100, ge=1, le=60_000)
     memory_mib: int = Field(
         512, ge=64, le=1_048_576
     )  # on top of Python's own: see streams/memory.py

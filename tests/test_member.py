@@ -52,7 +52,7 @@ class Group:
             self.config,
             settings.librdkafka,
             prefix,
-            0.01,
+            lambda: 0.01,
             is_busy=lambda: time.monotonic() < self.busy_until,
             on_assigned=self._assigned,
             on_revoked=lambda: None,

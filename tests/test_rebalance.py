@@ -45,7 +45,7 @@ class Group:
         self.unclear = 0
         self.crashes: list[BaseException] = []
         self.expected: list[BaseException] = []
-        self.lane = Lane({}, "")
+        self.lane = Lane({}, "", 0.1)
         self.lane.on_unclear = self._note_unclear
         self.lane.begin = _nothing  # type: ignore[method-assign]
         self.member = SimpleNamespace(
@@ -218,6 +218,16 @@ async def test_batches_shrink_when_transactions_last_long_and_grow_again(group: 
     for _ in range(10):
         lane._fit(lane.most, 0.1)
     assert lane.most == MOST_RECORDS
+
+
+@pytest.mark.parametrize(("took", "left"), [(0, 100), (30, 70), (80, 50), (5_000, 50)])
+def test_a_batch_is_gathered_for_what_its_transaction_leaves_of_the_time(
+    took: int, left: int
+) -> None:
+    """But for half of it at least: else slow brokers would be given more and more transactions."""
+    lane = Lane({}, "", 0.1)
+    lane._took = took / 1000
+    assert round(lane.gathering * 1000) == left
 
 
 def test_the_inputs_go_on_at_what_waits_and_then_behind_it() -> None:

@@ -327,7 +327,7 @@ def given_up(
 ) -> bool:
     """Run a transaction that changes a row; tells whether that was forgotten, and to be redone."""
     unclear = []
-    running = lane.Lane(config, changelogs.prefix)
+    running = lane.Lane(config, changelogs.prefix, 0.1)
     running.on_unclear = lambda: unclear.append(True)
     store, _ = changelogs.open()
     held = Held(PARTITION, store, Overlay(store), Counted())

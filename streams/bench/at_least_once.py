@@ -41,9 +41,11 @@ class Lane(lane.Lane):
 
     member: Member
 
-    def __init__(self, producer_config: Mapping[str, Any], prefix: str) -> None:
+    def __init__(
+        self, producer_config: Mapping[str, Any], prefix: str, commit_seconds: float
+    ) -> None:
         plain = {k: v for k, v in producer_config.items() if not k.startswith("transaction")}
-        super().__init__(plain, prefix)
+        super().__init__(plain, prefix, commit_seconds)
 
     async def _finish(self, batch: Batch, parts: list[Part]) -> None:
         await super()._finish(batch, parts)

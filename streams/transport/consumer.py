@@ -43,7 +43,7 @@ class Consumer(base.Consumer):
             plan.consumer_config,
             plan.admin_config,
             plan.prefix,
-            plan.gather_seconds,
+            lambda: self.lane.gathering,
             self.lane.is_busy,
             on_assigned=self._assigned_in_member,
             on_revoked=self._revoked_in_member,

@@ -37,9 +37,13 @@ class Lane:
 
     on_unclear: Callable[[], None]  # called where a transaction ended so: take all again
 
-    def __init__(self, producer_config: Mapping[str, Any], prefix: str) -> None:
+    def __init__(
+        self, producer_config: Mapping[str, Any], prefix: str, commit_seconds: float
+    ) -> None:
         self._config = dict(producer_config)
         self._prefix = prefix
+        self._commit_seconds = commit_seconds
+        self._took = 0.0  # seconds of the last transaction
         self._producer: Producer | None = None
         self._starting: Producer | None = None  # its open transactions are not all ended yet
         self._failures = 0  # transactions since the last one that was committed
@@ -73,7 +77,8 @@ class Lane:
                     yield in_turn(parts)
                 hold_back(batch, parts)
                 await to_the_end(self._finish(batch, parts))
-                self._fit(len(batch), time.monotonic() - began)
+                self._took = time.monotonic() - began
+                self._fit(len(batch), self._took)
             except KafkaException as error:
                 self._give_up(batch, error)
             except SystemError as error:
@@ -220,6 +225,15 @@ class Lane:
         """Wait until no transaction runs."""
         async with self._running:
             pass
+
+    @property
+    def gathering(self) -> float:
+        """Seconds in which to gather a batch whose first record is to be committed in time.
+
+        At least half of that time: else transactions would follow each other ever faster on brokers
+        that are slow already.
+        """
+        return max(self._commit_seconds / 2, self._commit_seconds - self._took)
 
     @property
     def room(self) -> int:

@@ -47,7 +47,8 @@ NAMESAKE = 3  # times that it does so one soon after the other: that is another 
 class Member(threading.Thread):
     """Fetches batches for the partitions that the group gives it.
 
-    `is_busy()` tells whether the batch before is still worked on;
+    `gather_seconds()` says how far apart batches are at least, where they are not full; `is_busy()`
+    tells whether the batch before is still worked on;
     `on_assigned(partitions, generation)` is called in this thread and must not block;
     `on_revoked()` blocks until nobody works on the partitions any more; `on_failed(error)` says
     what ended the thread before anybody stopped it.
@@ -58,7 +59,7 @@ class Member(threading.Thread):
         config: Mapping[str, Any],
         admin_config: Mapping[str, Any],
         prefix: str,
-        gather_seconds: float,
+        gather_seconds: Callable[[], float],
         is_busy: Callable[[], bool],
         on_assigned: Callable[[set[int], int], None],
         on_revoked: Callable[[], None],
@@ -220,7 +221,7 @@ class Member(threading.Thread):
                 return None
             self._consume(1, WAIT if seconds else 0)
         if len(fetched) < most and not fetched.full:  # who comes after a pause waits for nobody
-            left = self._last_batch + self._gather_seconds - time.monotonic()
+            left = self._last_batch + self._gather_seconds() - time.monotonic()
             self._consume(most - len(fetched), max(left, 0))
         while (  # small batches would queue up before the lane, each with a transaction's cost
             self._is_busy()

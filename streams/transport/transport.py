@@ -23,7 +23,7 @@ class Plan:
     producer_config: Mapping[str, Any]
     prefix: str
     partitions: int
-    gather_seconds: float
+    commit_seconds: float  # see the setting `commit_ms`
 
     @property
     def topics(self) -> list[str]:
@@ -67,5 +67,5 @@ class Transport(base.Transport):
         """Set the transport up; gives the lane on which the agents' transactions run."""
         self.plan, self.restore = plan, restore
         self.on_ready, self.on_gone = on_ready, on_gone
-        self.lane = Lane(plan.producer_config, plan.prefix)
+        self.lane = Lane(plan.producer_config, plan.prefix, plan.commit_seconds)
         return self.lane
