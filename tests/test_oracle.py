@@ -3,6 +3,7 @@
 `recount` is what all else is compared with; so it is held to numbers that no program made.
 """
 
+from dataclasses import replace
 from functools import reduce
 
 import pytest
@@ -14,7 +15,7 @@ from streams.scoring.ledger import EMPTY, Entry, Fact, canonical, merge, standin
 from streams.scoring.recount import EventRef, recount
 from streams.scoring.score import contributions, read
 from streams.scoring.scorecard import Scorecard
-from streams.scoring.totals import fraction, offset_of, period_of, sums, weigh
+from streams.scoring.totals import offset_of, period_of, turn, weigh
 from tests import histories
 from tests.histories import DAY, START
 
@@ -134,7 +135,8 @@ def test_a_grant_counts_from_its_first_millisecond():
     ("ageing", "counts"), [("flat", [0, 3, 3, 3, 0, 0]), ("linear", [0, 3, 2, 1, 0, 0])]
 )
 def test_a_window_of_three_counts_for_ages_of_none_to_two(ageing, counts):
-    assert [fraction(age, 3, ageing) for age in range(-1, 5)] == counts
+    characteristic = replace(ALPHA.characteristics[0], window=3, ageing=ageing)
+    assert [characteristic.counts(age) for age in range(-1, 5)] == counts
 
 
 @given(
@@ -158,7 +160,7 @@ def test_totals_agree_with_the_recount(events, days, scorecard):
             row = totals.setdefault(period, [0] * len(scorecard.characteristics))
             row[place] += amount
     now = period_of(as_of, offset, scorecard.period_ms)
-    reading = read(scorecard, sums(totals, scorecard, now), totals.get(now))
+    reading = read(scorecard, turn(totals, scorecard, now), totals.get(now))
     found = recount(ANNA, ledger, ALL, as_of, scorecard)
     assert contributions(scorecard, reading.points) == found.contributions
     assert (reading.score, reading.tier) == (found.score, found.tier)

@@ -26,12 +26,10 @@ from streams.scoring.ledger import EMPTY, Content, Entry, earliest, keep, standi
 from streams.scoring.score import Reading, read
 from streams.scoring.scorecard import Scorecard
 from streams.scoring.totals import (
-    forget,
-    fraction,
     offset_of,
     period_of,
     start_of,
-    sums,
+    turn,
     weigh,
 )
 
@@ -289,8 +287,7 @@ def _empty_account(citizen: Citizen, shadow: bool, scorecard: Scorecard) -> Acco
 
 def _read_all(account: Account, scorecard: Scorecard) -> Reading:
     """Read an account's totals in its period, all anew."""
-    forget(account.totals, scorecard, account.period)
-    account.wholes = sums(account.totals, scorecard, account.period)
+    account.wholes = turn(account.totals, scorecard, account.period)
     return read(scorecard, account.wholes, account.totals.get(account.period))
 
 
@@ -315,8 +312,7 @@ def _move(
                 if row is None:
                     row = totals[period] = [0] * len(wholes)
                 row[place] += sign * amount
-                counted = fraction(age, characteristic.window, characteristic.ageing)
-                wholes[place] += sign * amount * counted
+                wholes[place] += sign * amount * characteristic.counts(age)
                 touched.append(place)
         if sign < 0 and row is not None and not any(row):
             del totals[period]

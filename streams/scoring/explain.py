@@ -10,7 +10,7 @@ from streams.scoring.citizen import Citizen, covers
 from streams.scoring.ledger import Entry, merge, standing
 from streams.scoring.recount import EventRef, Ledger, Recount, recount
 from streams.scoring.scorecard import Characteristic, Scorecard
-from streams.scoring.totals import fraction, measured, offset_of, period_of, start_of
+from streams.scoring.totals import measured, offset_of, period_of, start_of
 
 
 class Part(NamedTuple):
@@ -137,7 +137,7 @@ def _counting(
         age = now - period_of(entry.fact.occurred_at, offset, scorecard.period_ms)
         if (
             covers(citizen.grants, ref.kind, entry.fact.occurred_at, scorecard.id)
-            and fraction(age, characteristic.window, characteristic.ageing)
+            and characteristic.counts(age)
             and measured(characteristic, content, scorecard.currency)
         ):
             yield ref
@@ -157,7 +157,7 @@ def _left_out(
             yield ref, "it is disputed." if disputed else "its source has taken it back."
         elif not covers(citizen.grants, ref.kind, entry.fact.occurred_at, scorecard.id):
             yield ref, "you have not allowed it for this scorecard."
-        elif not any(fraction(age, each.window, each.ageing) for _, each in reading):
+        elif not any(each.counts(age) for _, each in reading):
             yield ref, "it is too old."
         elif content.get("currency", scorecard.currency) != scorecard.currency:
             yield ref, f"its amount is not in {scorecard.currency}: it counts as an event only."

@@ -53,7 +53,7 @@ def read(
     before: tuple[list[int], list[int]] | None = None,
     touched: Iterable[int] = (),
 ) -> Reading:
-    """Read totals, as `totals.sums` gives them; `current` is the row of the current period.
+    """Read totals, as `totals.turn` gives them; `current` is the row of the current period.
 
     With the points and start points `before`, only the `touched` characteristics are read again.
     """

@@ -68,6 +68,12 @@ class Characteristic:
     points: tuple[tuple[int, int], ...]
     reason: str
 
+    def counts(self, age: int) -> int:
+        """How much a period counts at an age in periods, on a scale of the window."""
+        if not 0 <= age < self.window:
+            return 0
+        return self.window if self.ageing == "flat" else self.window - age
+
 
 @dataclass(frozen=True)
 class Tier:
@@ -111,7 +117,7 @@ class Scorecard:
     kinds: frozenset[str] = field(init=False, repr=False, compare=False)
     names: tuple[str, ...] = field(init=False, repr=False, compare=False)
     nothing: tuple[tuple[str, int, int], ...] = field(init=False, repr=False, compare=False)
-    shortest_window: int = field(init=False, repr=False, compare=False)
+    _counting: list[list[int]] = field(init=False, repr=False, compare=False)
     _reading: dict[str, list[tuple[int, Characteristic]]] = field(
         init=False, repr=False, compare=False
     )
@@ -126,16 +132,24 @@ class Scorecard:
             tier: tuple(perk.id for perk in self.perks if rank.get(perk.tier, place + 1) <= place)
             for tier, place in rank.items()
         }
+        longest = max((each.window for each in self.characteristics), default=0)
         derived = {
             "kinds": frozenset(reading),
             "names": tuple(each.id for each in self.characteristics),
             "nothing": tuple((each.id, 0, 0) for each in self.characteristics),
-            "shortest_window": min((each.window for each in self.characteristics), default=0),
+            "_counting": [  # by age; none at the end, for all that is older
+                [each.counts(age) for each in self.characteristics] for age in range(longest + 1)
+            ],
             "_reading": reading,
             "_perks": perks,
         }
         for name, value in derived.items():
             object.__setattr__(self, name, value)
+
+    def counting(self, age: int) -> list[int]:
+        """How much a period counts at an age in periods, by the characteristics' places."""
+        last = len(self._counting) - 1
+        return self._counting[age if 0 <= age < last else last]
 
     def reading(self, kind: str) -> Sequence[tuple[int, Characteristic]]:
         """The characteristics that read a kind, each with its place in the page's order."""

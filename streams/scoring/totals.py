@@ -32,13 +32,6 @@ def start_of(period: int, offset: int, period_ms: int) -> int:
     return period * period_ms + offset
 
 
-def fraction(age: int, window: int, ageing: str) -> int:
-    """Give how much a period counts at an age in periods, on a scale of `window`."""
-    if not 0 <= age < window:
-        return 0
-    return window if ageing == "flat" else window - age
-
-
 def outcome(content: Content) -> str:
     """Say whether a payment was on_time, late or missed."""
     if content.get("paid_on") is None:
@@ -77,26 +70,26 @@ def weigh(scorecard: Scorecard, kind: str, content: Content) -> list[tuple[int, 
     return added
 
 
-def sums(totals: Totals, scorecard: Scorecard, now: int) -> list[int]:
-    """Give each characteristic's total in period `now`, exact, on a scale of its window."""
+def turn(totals: Totals, scorecard: Scorecard, now: int) -> list[int]:
+    """Give each characteristic's total in period `now`, exact, on a scale of its window.
+
+    What is too old to count is dropped: it never will again, as time does not fall.
+    """
     wholes = [0] * len(scorecard.characteristics)
+    gone: list[int] = []
     for period, row in totals.items():
         age = now - period
+        counting = scorecard.counting(age)
+        counts = age < 0
         for place, amount in enumerate(row):
             if amount:
-                characteristic = scorecard.characteristics[place]
-                wholes[place] += amount * fraction(
-                    age, characteristic.window, characteristic.ageing
-                )
+                if counting[place]:
+                    wholes[place] += amount * counting[place]
+                    counts = True
+                elif age > 0:
+                    row[place] = 0
+        if not counts:
+            gone.append(period)
+    for period in gone:
+        del totals[period]
     return wholes
-
-
-def forget(totals: Totals, scorecard: Scorecard, now: int) -> None:
-    """Drop what is too old to count: it never will again, as time does not fall."""
-    for period in [p for p in totals if now - p >= scorecard.shortest_window]:
-        age, row = now - period, totals[period]
-        for place, characteristic in enumerate(scorecard.characteristics):
-            if age >= characteristic.window:
-                row[place] = 0
-        if not any(row):
-            del totals[period]
