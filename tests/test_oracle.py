@@ -139,6 +139,16 @@ def test_a_window_of_three_counts_for_ages_of_none_to_two(ageing, counts):
     assert [characteristic.counts(age) for age in range(-1, 5)] == counts
 
 
+def test_what_is_too_old_leaves_the_totals_and_what_still_counts_stays():
+    first, second = (replace(ALPHA.characteristics[0], window=n, ageing="linear") for n in (2, 4))
+    scorecard = replace(ALPHA, characteristics=(first, second))
+    totals = {10: [1, 1], 12: [1, 0], 13: [1, 1]}
+    assert turn(totals, scorecard, 13) == [1 + 2, 1 + 4]
+    assert totals == {10: [0, 1], 12: [1, 0], 13: [1, 1]}
+    assert turn(totals, scorecard, 14) == [1, 3]
+    assert totals == {13: [1, 1]}
+
+
 @given(
     st.lists(histories.parts_of_one_event(), max_size=5),
     st.integers(0, 100),
