@@ -51,7 +51,9 @@ class Batch:
         self.effects = Effects(out, self.outcome)
         self.scored: dict[str, int] = {}  # records that are just that, by topic
         self.known = known
+        # Whose rows are written at the end: `work` adds all whose time moves, `erase` takes out.
         self.touched: dict[str, Citizen] = {}
+        # The chunk's entries, loaded and kept up to date by `entries`; `work` takes parts out.
         self.entries: dict[bytes, bytes | None] = {}
         self.stored_partition = citizens.get(PARTITION_KEY)
         self.partition = read_partition(self.stored_partition)

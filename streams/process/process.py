@@ -88,6 +88,8 @@ def _take(batch: Batch, given: Given) -> bool:
 
     False: it must wait for another batch.
     """
+    # In this order: what is not for us to judge; what may be kept nowhere; what is another
+    # partition's to judge; what nobody's consent lets us keep, or what cannot be read; the rest.
     record, names = given.record, given.names
     if record.key == HEARTBEAT or left_behind(batch, record):
         batch.count(record, "passed")
