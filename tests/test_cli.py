@@ -128,6 +128,7 @@ def test_a_command_that_does_not_exist_is_a_usage_error(run):
         (("tick", "--at", "tomorrow"), "Write it like 2024-05-31T12:00:00Z"),
         (("dispute", "open"), "Missing argument"),
         (("share", "c-1", "--end"), "(--audience)"),
+        (("share", "c-1", "--audience", "b", "--until", "2020-01-01"), "over already"),
         (("correct", "c-1", "e-1"), "--retract"),
         (("correct", "c-1", "e-1", "--set", "source=x"), "cannot replace 'source'"),
         (("correct", "c-1", "e-1", "--set", "category="), "cannot empty 'category'"),

@@ -199,6 +199,7 @@ def test_a_score_its_reasons_and_a_what_if(consented):
         (["consent", "c-1", "--grant", "rider"], 2, "everyday:purchases:2024-01-01"),
         (["share", "c-1", "--audience", "bank", "--until", "2030-01-01"], 1, "'bank'"),
         (["share", "c-1", "--audience", "bikes"], 2, "--until"),
+        (["share", "nobody", "--audience", "bikes", "--until", "2090-01-01"], 1, "No consent"),
         (["share", "c-1", "--audience", "bikes", "--end"], 1, "shares nothing with bikes"),
         (["dispute", "open", "c-1", "f9"], 1, "no stored events 'f9'"),
         (["dispute", "withdraw", "c-1", "d-9"], 1, "no stored dispute 'd-9'"),
