@@ -85,6 +85,9 @@ class Sent:
         publisher._judge(topic, shape, None)
         Sent.records.append(shape)
 
+    def tick(self, occurred_at):
+        Sent.records.append(occurred_at)
+
     def flush(self):
         pass
 
@@ -198,12 +201,22 @@ def test_the_real_command_says_so_too():
     assert line.startswith("error: No Kafka broker answered")
 
 
-def test_a_reader_that_leaves_is_no_error():
-    piped = f"{sys.executable} -m streams schemas check | true; echo ${{PIPESTATUS[0]}}"
+@pytest.mark.parametrize("command", ["schemas check", "--help", "publish --help"])
+def test_a_reader_that_leaves_is_no_error(command):
+    piped = f"{sys.executable} -m streams {command} | true; echo ${{PIPESTATUS[0]}}"
     ended = subprocess.run(
         ["bash", "-c", piped], cwd=ROOT, capture_output=True, text=True, check=False
     )
     assert (ended.stdout.strip(), ended.stderr) == ("0", "")
+
+
+def test_an_error_that_nobody_reads_is_one_all_the_same():
+    failing = f"{sys.executable} -m streams publish purchases nowhere.csv"
+    piped = f"{failing} 2>&1 | true; echo ${{PIPESTATUS[0]}}"
+    ended = subprocess.run(
+        ["bash", "-c", piped], cwd=ROOT, capture_output=True, text=True, check=False
+    )
+    assert (ended.stdout.strip(), ended.stderr) == ("2", "")
 
 
 def test_a_closed_output_is_no_error():
@@ -410,6 +423,20 @@ def test_rows_go_out_also_when_nobody_reads_which_were_refused(run, sent, monkey
     monkeypatch.setattr(sys, "stdout", Gone())
     code, _, err = run("publish", "purchases", file)
     assert (code, err, len(sent.records)) == (1, "", 1)
+
+
+def test_time_goes_on_when_nobody_reads_of_it(run, sent, monkeypatch):
+    slept = []
+
+    def sleep(seconds):
+        slept.append(seconds)
+        if len(slept) == 3:
+            raise KeyboardInterrupt
+
+    monkeypatch.setattr("time.sleep", sleep)
+    monkeypatch.setattr(sys, "stdout", Gone())
+    code, _, err = run("tick", "--hourly")
+    assert (code, err, slept) == (0, "", [3600] * 3)
 
 
 def test_columns_that_are_not_there_are_a_usage_error(run, sent, tmp_path):

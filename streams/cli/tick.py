@@ -44,7 +44,7 @@ def _tick(chosen: Settings, moment: int | None, *, hourly: bool) -> None:
             show.say(f"error: {error} Trying again in a minute.")
             time.sleep(60)
             continue
-        show.result({"ticked": show.when(ticked)})
+        show.note({"ticked": show.when(ticked)})
         if not hourly:
             return
         moment = None
