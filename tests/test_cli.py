@@ -228,6 +228,16 @@ def test_a_closed_output_is_no_error():
     assert (ended.stdout.strip(), ended.stderr) == ("0", "")
 
 
+@pytest.mark.parametrize(
+    "arguments", [("publish", "purchases", "-"), ("scorecard", "validate", "-")]
+)
+def test_a_closed_input_is_told(run, sent, monkeypatch, arguments):
+    monkeypatch.setattr(sys, "stdin", None)  # as Python has it after `<&-`
+    code, _, err = run(*arguments)
+    assert code == 2
+    assert "The standard input is closed (-)" in err
+
+
 @pytest.mark.parametrize("debug", [False, True])
 def test_a_fault_of_ours_is_called_so_and_shown_only_when_asked(run, monkeypatch, debug):
     monkeypatch.setattr("streams.cli.contract.schema_problems", lambda: 1 / 0)
