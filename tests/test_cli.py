@@ -136,6 +136,7 @@ def test_a_command_that_does_not_exist_is_a_usage_error(run):
         (("correct", "c-1", "e-1", "--set", "source=x"), "cannot replace 'source'"),
         (("correct", "c-1", "e-1", "--set", "category="), "cannot empty 'category'"),
         (("scorecard", "validate", "nowhere.yaml"), "There is no such file (nowhere.yaml)"),
+        (("broker", "--port", "0", "--folder", ""), "a folder expected, and it is empty"),
     ],
 )
 def test_wrong_usage_says_what_is_right(run, arguments, said):
