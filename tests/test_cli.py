@@ -318,6 +318,7 @@ def test_a_crash_is_told_by_what_crashed_it():
         ("PREFIX", "a b", "letters"),
         ("LOG_LEVEL", "loud", "debug"),
         ("STATE_DIR", "~nobody-of-that-name/state", "whole path"),
+        ("AUDIENCES", "bikes,shadow", "another word than shadow"),
     ],
 )
 def test_a_bad_setting_is_named_and_not_repeated(run, monkeypatch, name, value, said):
