@@ -330,6 +330,16 @@ def test_a_bad_setting_is_named_and_not_repeated(run, monkeypatch, name, value, 
     assert value not in err.replace("PLAINSCORE", "").replace("0.", "") or value == "0"
 
 
+@pytest.mark.parametrize("command", ["score c-1", "topics plan", "watch", "doctor"])
+def test_a_login_in_an_address_is_refused_and_not_repeated(run, monkeypatch, command):
+    monkeypatch.setenv("PLAINSCORE_BROKERS", "user:hunter2@127.0.0.1:1")
+    monkeypatch.setenv("PLAINSCORE_SCHEMA_REGISTRY_URL", "http://user:hunter2@127.0.0.1:1")
+    code, out, err = run(*command.split())
+    assert code == (3 if command == "doctor" else 2)
+    assert "address holds a login" in out + err
+    assert "hunter2" not in out + err
+
+
 @pytest.mark.parametrize("name", ["STATE_DIR", "BROKER_FOLDER"])
 def test_an_empty_folder_is_not_the_one_we_run_in(run, monkeypatch, name):
     monkeypatch.setenv(f"PLAINSCORE_{name}", "")

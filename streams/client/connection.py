@@ -33,6 +33,16 @@ class Connection:
     """
 
     def __init__(self, brokers: str, kafka: Mapping[str, str] | None = None) -> None:
+        """Raises BadUsage for an address with a login: Kafka takes none there, and an address is
+        repeated in errors and logs.
+        """
+        if "@" in brokers:
+            raise BadUsage(
+                "The brokers' address holds a login",
+                where="PLAINSCORE_BROKERS",
+                next_step="Write host:port alone, and set sasl.username and sasl.password among"
+                " the extra Kafka settings (PLAINSCORE_KAFKA).",
+            )
         self.brokers = brokers
         self._settings = dict(kafka or {})
         self._last_error: KafkaError | None = None
