@@ -325,6 +325,18 @@ def test_a_scorecard_is_published_once_and_never_changes(run, tmp_path):
     assert [(each["id"], each["version"]) for each in run("scorecard", "list")[1]] == [("rider", 1)]
 
 
+def test_a_score_is_as_of_the_last_tick_also_where_nothing_ages(consented):
+    _, (ticked,), _ = consented("tick")
+    work()
+    code, found, _ = consented("score", "c-1")
+    assert code == 0
+    for each in found:
+        assert each["as_of"] == ticked["ticked"] < each["next_turn"]
+        assert "last_week" not in each  # a line of bars says nothing to a program
+    told = consented("explain", "c-1")[1]
+    assert {each["as_of"] for each in told} == {ticked["ticked"]}
+
+
 def test_a_tick_reaches_every_partition(run):
     code, (ticked,), _ = run("tick")
     assert code == 0

@@ -676,6 +676,21 @@ def test_a_citizen_is_read_as_last_committed(brokers: str, prefix: str, worker: 
         assert (latest.score, latest.perks, latest.sequence) == (610, ("p",), 2)
 
 
+def test_a_citizen_whom_a_tick_left_alone_is_as_of_that_tick(
+    brokers: str, prefix: str, worker: Worker
+) -> None:
+    rows = [(state.PARTITION_KEY, state.write_partition(state.Partition(tick=9)))]
+    rows += [
+        (name.encode(), state.write_citizen(citizen_of(name, 8, as_of)))
+        for name, as_of in (("ann", 8), ("bob", 10))
+    ]
+    for name in ("ann", "bob"):
+        worker.write("citizens-changelog", name, rows)
+    with Reader(brokers, prefix=prefix) as reader:
+        assert reader.citizen_state("ann") == citizen_of("ann", 8, 9)
+        assert reader.citizen_state("bob") == citizen_of("bob", 8, 10)
+
+
 def test_of_an_unknown_citizen_nothing_is_found(brokers: str, prefix: str) -> None:
     with Reader(brokers, prefix=prefix) as reader:
         assert reader.citizen("nobody") is None

@@ -31,11 +31,12 @@ Pages = Mapping[tuple[str, int], "Scorecard"]
 def score(citizen: Citizen) -> None:
     """Show a citizen's scores: tier, perks, as of when, and when its period next turns."""
     chosen = settings.load()
+    terminal = show.on_terminal()
     with _reader(chosen) as reader:
         stored = _stored(reader, citizen)
         pages = _pages(reader, chosen)
-        changes = reader.citizen_changes(citizen) if show.on_terminal() else []
-    shown = show.brief if show.on_terminal() else show.when
+        changes = reader.citizen_changes(citizen) if terminal else []
+    shown = show.brief if terminal else show.when
     show.rows(
         (
             {
@@ -47,8 +48,8 @@ def score(citizen: Citizen) -> None:
                 "perks": list(_page(pages, account).perks_of(account.tier)),
                 "as_of": shown(stored.citizen.as_of),
                 "next_turn": shown(_turn(stored, _page(pages, account))),
-                "last_week": _course(changes, account),
             }
+            | ({"last_week": _course(changes, account)} if terminal else {})
             for account in _accounts(stored)
         ),
         ("scorecard", "version", "score", "tier", "perks", "as_of", "next_turn", "last_week"),
