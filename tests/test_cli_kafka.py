@@ -215,6 +215,16 @@ def test_what_cannot_be_done_is_told(consented, command, code, said):
     assert said in err
 
 
+def test_a_scorecard_that_another_horizon_refuses_is_told_so(consented, monkeypatch):
+    monkeypatch.setenv("PLAINSCORE_HORIZON_DAYS", "100")
+    for command in ("score", "explain"):
+        code, _, err = consented(command, "c-1")
+        assert code == 2
+        assert "everyday version 1 cannot be read here" in err
+        assert "events are kept for 100" in err
+        assert "PLAINSCORE_HORIZON_DAYS" in err
+
+
 def test_a_dispute_takes_an_event_out_until_it_is_withdrawn(consented):
     before = rider(consented)
     code, (opened,), _ = consented("dispute", "open", "c-1", "f2", "--statement", "Not me.")
