@@ -211,6 +211,9 @@ def test_a_topic_that_is_not_there_is_said(brokers: str) -> None:
         publisher.publish("purchases", {**EVENT, "citizen_id": "ann", "event_id": "1"})
     with pytest.raises(BadUsage, match=r"nowhere\.score-changes does not exist"):
         list(Subscriber(brokers, prefix="nowhere."))
+    with pytest.raises(BadUsage) as refused:
+        list(Subscriber(brokers, prefix="nowhere.", audience="bank"))
+    assert "PLAINSCORE_AUDIENCES" in refused.value.next_step
     with (
         Reader(brokers, prefix="nowhere.") as reader,
         pytest.raises(BadUsage, match="topics apply"),

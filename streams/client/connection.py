@@ -165,7 +165,8 @@ class Connection:
         return BadUsage(
             f"The topic {topic} does not exist",
             where=f"brokers {self.brokers}",
-            next_step="Create the topics with `plainscore topics apply`, or check the prefix.",
+            next_step="Create the topics with `plainscore topics apply` (an audience's once"
+            " PLAINSCORE_AUDIENCES names it), or check the prefix.",
         )
 
     def _remember(self, error: KafkaError) -> None:
