@@ -129,6 +129,7 @@ def test_a_command_that_does_not_exist_is_a_usage_error(run):
         (("publish", "purchases", "x.csv", "--set", "foo=1"), "(--set)"),
         (("demo", "--file", __file__), "Name it .csv or .ndjson"),
         (("tick", "--at", "tomorrow"), "Write it like 2024-05-31T12:00:00Z"),
+        (("tick", "--at", ""), "Write it like 2024-05-31T12:00:00Z"),
         (("dispute", "open"), "Missing argument"),
         (("share", "c-1", "--end"), "(--audience)"),
         (("share", "c-1", "--audience", "b", "--until", "2020-01-01"), "over already"),

@@ -22,7 +22,7 @@ def tick(
 ) -> None:
     """Let time pass for everybody: one tick in every partition."""
     chosen = settings.load()
-    moment = fields.moment(at, "--at") if at else None
+    moment = None if at is None else fields.moment(at, "--at")
     try:
         _tick(chosen, moment, hourly=hourly)
     except KeyboardInterrupt:
