@@ -11,11 +11,11 @@ from pydantic import Field, ValidationError, field_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict, SettingsError
 
 from streams.errors import BadUsage
+from streams.topics import AUDIENCE, AUDIENCE_TAKES
 
 PREFIX = "PLAINSCORE_"
 DEFAULT_BROKERS = "127.0.0.1:9092"
 TOPIC_CHARACTERS = re.compile(r"[A-Za-z0-9._-]*")
-AUDIENCE = re.compile(r"[a-z0-9][a-z0-9-]{0,63}")
 LogLevel = Literal["debug", "info", "warning", "error"]
 
 
@@ -73,7 +73,7 @@ class Settings(BaseSettings):
     def _can_name_a_topic(cls, names: tuple[str, ...]) -> tuple[str, ...]:
         for name in names:
             if not AUDIENCE.fullmatch(name):
-                raise ValueError("an audience is named with a-z, 0-9 and -, up to 64 of them")
+                raise ValueError(f"an audience's name takes {AUDIENCE_TAKES}")
         return names
 
     @field_validator("prefix")

@@ -111,15 +111,16 @@ INPUTS: tuple[str, ...] = tuple(
     if topic.role in ("event", "input")
 )
 
+AUDIENCE = re.compile(r"(?!shadow\Z)[a-z0-9][a-z0-9-]{0,63}")
+AUDIENCE_TAKES = "a-z, 0-9 and -, up to 64 of them, and is another word than shadow"
 _AUDIENCE = "score-changes."
 
 
 def audience_topic(audience: str) -> Topic:
     """Give the topic of score changes for one audience; its name must be fit for a topic's."""
-    if not re.fullmatch(r"[a-zA-Z0-9][a-zA-Z0-9_-]{0,99}", audience) or audience == "shadow":
+    if not AUDIENCE.fullmatch(audience):
         raise BadUsage(
-            f"{audience!r} cannot be an audience's name",
-            next_step="Use at most 100 letters, digits, - and _, other than the word shadow.",
+            f"{audience!r} cannot be an audience's name", next_step=f"It takes {AUDIENCE_TAKES}."
         )
     name = _AUDIENCE + audience
     return Topic(name, "output", "delete", WEEK, "citizen", "score-changes-audience")

@@ -85,6 +85,9 @@ class Sent:
         publisher._judge(topic, shape, None)
         Sent.records.append(shape)
 
+    def tick(self, occurred_at):
+        Sent.records.append(occurred_at)
+
     def flush(self):
         pass
 
@@ -126,12 +129,15 @@ def test_a_command_that_does_not_exist_is_a_usage_error(run):
         (("publish", "purchases", "x.csv", "--set", "foo=1"), "(--set)"),
         (("demo", "--file", __file__), "Name it .csv or .ndjson"),
         (("tick", "--at", "tomorrow"), "Write it like 2024-05-31T12:00:00Z"),
+        (("tick", "--at", ""), "Write it like 2024-05-31T12:00:00Z"),
         (("dispute", "open"), "Missing argument"),
         (("share", "c-1", "--end"), "(--audience)"),
+        (("share", "c-1", "--audience", "b", "--until", "2020-01-01"), "over already"),
         (("correct", "c-1", "e-1"), "--retract"),
         (("correct", "c-1", "e-1", "--set", "source=x"), "cannot replace 'source'"),
         (("correct", "c-1", "e-1", "--set", "category="), "cannot empty 'category'"),
         (("scorecard", "validate", "nowhere.yaml"), "There is no such file (nowhere.yaml)"),
+        (("broker", "--port", "0", "--folder", ""), "a folder expected, and it is empty"),
     ],
 )
 def test_wrong_usage_says_what_is_right(run, arguments, said):
@@ -197,12 +203,22 @@ def test_the_real_command_says_so_too():
     assert line.startswith("error: No Kafka broker answered")
 
 
-def test_a_reader_that_leaves_is_no_error():
-    piped = f"{sys.executable} -m streams schemas check | true; echo ${{PIPESTATUS[0]}}"
+@pytest.mark.parametrize("command", ["schemas check", "--help", "publish --help"])
+def test_a_reader_that_leaves_is_no_error(command):
+    piped = f"{sys.executable} -m streams {command} | true; echo ${{PIPESTATUS[0]}}"
     ended = subprocess.run(
         ["bash", "-c", piped], cwd=ROOT, capture_output=True, text=True, check=False
     )
     assert (ended.stdout.strip(), ended.stderr) == ("0", "")
+
+
+def test_an_error_that_nobody_reads_is_one_all_the_same():
+    failing = f"{sys.executable} -m streams publish purchases nowhere.csv"
+    piped = f"{failing} 2>&1 | true; echo ${{PIPESTATUS[0]}}"
+    ended = subprocess.run(
+        ["bash", "-c", piped], cwd=ROOT, capture_output=True, text=True, check=False
+    )
+    assert (ended.stdout.strip(), ended.stderr) == ("2", "")
 
 
 def test_a_closed_output_is_no_error():
@@ -212,6 +228,16 @@ def test_a_closed_output_is_no_error():
         ["bash", "-c", closed], cwd=ROOT, capture_output=True, text=True, check=False
     )
     assert (ended.stdout.strip(), ended.stderr) == ("0", "")
+
+
+@pytest.mark.parametrize(
+    "arguments", [("publish", "purchases", "-"), ("scorecard", "validate", "-")]
+)
+def test_a_closed_input_is_told(run, sent, monkeypatch, arguments):
+    monkeypatch.setattr(sys, "stdin", None)  # as Python has it after `<&-`
+    code, _, err = run(*arguments)
+    assert code == 2
+    assert "The standard input is closed (-)" in err
 
 
 @pytest.mark.parametrize("debug", [False, True])
@@ -293,6 +319,7 @@ def test_a_crash_is_told_by_what_crashed_it():
         ("PREFIX", "a b", "letters"),
         ("LOG_LEVEL", "loud", "debug"),
         ("STATE_DIR", "~nobody-of-that-name/state", "whole path"),
+        ("AUDIENCES", "bikes,shadow", "another word than shadow"),
     ],
 )
 def test_a_bad_setting_is_named_and_not_repeated(run, monkeypatch, name, value, said):
@@ -302,6 +329,16 @@ def test_a_bad_setting_is_named_and_not_repeated(run, monkeypatch, name, value, 
     assert f"PLAINSCORE_{name}" in err
     assert said in err
     assert value not in err.replace("PLAINSCORE", "").replace("0.", "") or value == "0"
+
+
+@pytest.mark.parametrize("command", ["score c-1", "topics plan", "watch", "doctor"])
+def test_a_login_in_an_address_is_refused_and_not_repeated(run, monkeypatch, command):
+    monkeypatch.setenv("PLAINSCORE_BROKERS", "user:hunter2@127.0.0.1:1")
+    monkeypatch.setenv("PLAINSCORE_SCHEMA_REGISTRY_URL", "http://user:hunter2@127.0.0.1:1")
+    code, out, err = run(*command.split())
+    assert code == (3 if command == "doctor" else 2)
+    assert "address holds a login" in out + err
+    assert "hunter2" not in out + err
 
 
 @pytest.mark.parametrize("name", ["STATE_DIR", "BROKER_FOLDER"])
@@ -409,6 +446,20 @@ def test_rows_go_out_also_when_nobody_reads_which_were_refused(run, sent, monkey
     monkeypatch.setattr(sys, "stdout", Gone())
     code, _, err = run("publish", "purchases", file)
     assert (code, err, len(sent.records)) == (1, "", 1)
+
+
+def test_time_goes_on_when_nobody_reads_of_it(run, sent, monkeypatch):
+    slept = []
+
+    def sleep(seconds):
+        slept.append(seconds)
+        if len(slept) == 3:
+            raise KeyboardInterrupt
+
+    monkeypatch.setattr("time.sleep", sleep)
+    monkeypatch.setattr(sys, "stdout", Gone())
+    code, _, err = run("tick", "--hourly")
+    assert (code, err, slept) == (0, "", [3600] * 3)
 
 
 def test_columns_that_are_not_there_are_a_usage_error(run, sent, tmp_path):

@@ -199,6 +199,7 @@ def test_a_score_its_reasons_and_a_what_if(consented):
         (["consent", "c-1", "--grant", "rider"], 2, "everyday:purchases:2024-01-01"),
         (["share", "c-1", "--audience", "bank", "--until", "2030-01-01"], 1, "'bank'"),
         (["share", "c-1", "--audience", "bikes"], 2, "--until"),
+        (["share", "nobody", "--audience", "bikes", "--until", "2090-01-01"], 1, "No consent"),
         (["share", "c-1", "--audience", "bikes", "--end"], 1, "shares nothing with bikes"),
         (["dispute", "open", "c-1", "f9"], 1, "no stored events 'f9'"),
         (["dispute", "withdraw", "c-1", "d-9"], 1, "no stored dispute 'd-9'"),
@@ -212,6 +213,16 @@ def test_what_cannot_be_done_is_told(consented, command, code, said):
     ended, _, err = consented(*command)
     assert ended == code
     assert said in err
+
+
+def test_a_scorecard_that_another_horizon_refuses_is_told_so(consented, monkeypatch):
+    monkeypatch.setenv("PLAINSCORE_HORIZON_DAYS", "100")
+    for command in ("score", "explain"):
+        code, _, err = consented(command, "c-1")
+        assert code == 2
+        assert "everyday version 1 cannot be read here" in err
+        assert "events are kept for 100" in err
+        assert "PLAINSCORE_HORIZON_DAYS" in err
 
 
 def test_a_dispute_takes_an_event_out_until_it_is_withdrawn(consented):
@@ -322,6 +333,18 @@ def test_a_scorecard_is_published_once_and_never_changes(run, tmp_path):
     assert code == 1
     assert "never changes" in err
     assert [(each["id"], each["version"]) for each in run("scorecard", "list")[1]] == [("rider", 1)]
+
+
+def test_a_score_is_as_of_the_last_tick_also_where_nothing_ages(consented):
+    _, (ticked,), _ = consented("tick")
+    work()
+    code, found, _ = consented("score", "c-1")
+    assert code == 0
+    for each in found:
+        assert each["as_of"] == ticked["ticked"] < each["next_turn"]
+        assert "last_week" not in each  # a line of bars says nothing to a program
+    told = consented("explain", "c-1")[1]
+    assert {each["as_of"] for each in told} == {ticked["ticked"]}
 
 
 def test_a_tick_reaches_every_partition(run):

@@ -211,6 +211,9 @@ def test_a_topic_that_is_not_there_is_said(brokers: str) -> None:
         publisher.publish("purchases", {**EVENT, "citizen_id": "ann", "event_id": "1"})
     with pytest.raises(BadUsage, match=r"nowhere\.score-changes does not exist"):
         list(Subscriber(brokers, prefix="nowhere."))
+    with pytest.raises(BadUsage) as refused:
+        list(Subscriber(brokers, prefix="nowhere.", audience="bank"))
+    assert "PLAINSCORE_AUDIENCES" in refused.value.next_step
     with (
         Reader(brokers, prefix="nowhere.") as reader,
         pytest.raises(BadUsage, match="topics apply"),
@@ -674,6 +677,21 @@ def test_a_citizen_is_read_as_last_committed(brokers: str, prefix: str, worker: 
         assert found.ledger == reader.citizen_ledger("ann")
         (latest,) = reader.citizen_scores("ann")
         assert (latest.score, latest.perks, latest.sequence) == (610, ("p",), 2)
+
+
+def test_a_citizen_whom_a_tick_left_alone_is_as_of_that_tick(
+    brokers: str, prefix: str, worker: Worker
+) -> None:
+    rows = [(state.PARTITION_KEY, state.write_partition(state.Partition(tick=9)))]
+    rows += [
+        (name.encode(), state.write_citizen(citizen_of(name, 8, as_of)))
+        for name, as_of in (("ann", 8), ("bob", 10))
+    ]
+    for name in ("ann", "bob"):
+        worker.write("citizens-changelog", name, rows)
+    with Reader(brokers, prefix=prefix) as reader:
+        assert reader.citizen_state("ann") == citizen_of("ann", 8, 9)
+        assert reader.citizen_state("bob") == citizen_of("bob", 8, 10)
 
 
 def test_of_an_unknown_citizen_nothing_is_found(brokers: str, prefix: str) -> None:

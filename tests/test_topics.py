@@ -99,8 +99,8 @@ def test_receipts_are_kept_for_a_year():
     assert TOPICS["receipts"].config["retention.ms"] == str(365 * DAY)
 
 
-@pytest.mark.parametrize("name", ["shadow", "", "a.b", "-a", "a/b", "é", "a" * 101, "a\n"])
-def test_a_name_that_no_topic_can_bear_is_no_audience(name):
+@pytest.mark.parametrize("name", ["shadow", "", "a.b", "A", "a_b", "-a", "é", "a" * 65, "a\n"])
+def test_a_name_that_no_worker_takes_is_no_audience(name):
     with pytest.raises(BadUsage):
         audience_topic(name)
 

@@ -4,7 +4,6 @@ import signal
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
-from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -20,15 +19,18 @@ if TYPE_CHECKING:
 def broker(
     port: Annotated[int, typer.Option(help="Where clients connect; 0 takes any free port.")] = 9092,
     folder: Annotated[
-        Path | None,
-        typer.Option(help="Keep the records here; without it they are gone when it stops."),
+        str | None,
+        typer.Option(
+            metavar="<path>", help="Keep the records here; without it they are gone when it stops."
+        ),
     ] = None,
     nodes: Annotated[int, typer.Option(min=1, max=9, help="How many, on one port each.")] = 1,
 ) -> None:
     """Run a real Kafka on this machine until Ctrl-C, for one's own use: it listens on loopback."""
     from streams.embedded import Broker
 
-    kept = folder or settings.load().broker_folder
+    chosen = settings.load() if folder is None else settings.load(broker_folder=folder)
+    kept = chosen.broker_folder
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     with (
         suppress(KeyboardInterrupt),

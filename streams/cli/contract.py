@@ -49,6 +49,12 @@ def _asked(url: str) -> Any:
             where="PLAINSCORE_SCHEMA_REGISTRY_URL",
             next_step="Write it like http://127.0.0.1:8081.",
         )
+    if "@" in url:  # nothing would use it, and the address is repeated in errors
+        raise BadUsage(
+            "The registry's address holds a login",
+            where="PLAINSCORE_SCHEMA_REGISTRY_URL",
+            next_step="Write it without: registries that ask for one are not supported.",
+        )
     try:
         with urlopen(url, timeout=ANSWER_WITHIN) as answer:
             return json.load(answer)

@@ -20,7 +20,6 @@ LEAST_SPACE = 1 << 30  # bytes
 class Finding(NamedTuple):
     """What one check found; `next` says what to do if it is not ok."""
 
-    check: str
     ok: bool
     found: str
     next: str | None = None
@@ -29,25 +28,22 @@ class Finding(NamedTuple):
 def doctor() -> None:
     """Check this machine, the broker and the topics. Exit code 1 if something is not right."""
     chosen = settings.load()
-    findings: list[Finding] = []
     with show.waiting("Looking"):
-        for check in (_settings, _scoring, _java, _schemas, _state, _metrics, _broker):
-            findings.append(_kept_calm(check, chosen))
-        if findings[-1].ok:
-            findings += (_kept_calm(check, chosen) for check in (_topics, _clock))
-    if show.on_terminal():
-        for each in findings:
+        findings = {name: _kept_calm(check, chosen) for name, check in CHECKS.items()}
+        answered = findings["broker"].ok
+        if answered:
+            findings |= {name: _kept_calm(check, chosen) for name, check in OF_A_BROKER.items()}
+    for name, each in findings.items():
+        if show.on_terminal():
             mark = "[green]ok [/green]" if each.ok else "[red]not[/red]"
-            show.console().print(f"{mark}  {each.check}: {show.cell(each.found)}")
+            show.console().print(f"{mark}  {name}: {show.cell(each.found)}")
             if each.next and not each.ok:
                 show.console().print(f"     {each.next}", markup=False)
-    else:
-        for each in findings:
-            show.line(each._asdict())
-    wrong = [each for each in findings if not each.ok]
-    if any(each.check == "broker" for each in wrong):
+        else:
+            show.line({"check": name, **each._asdict()})
+    if not answered:
         raise typer.Exit(3)
-    if wrong:
+    if not all(each.ok for each in findings.values()):
         raise typer.Exit(1)
 
 
@@ -57,17 +53,17 @@ def _kept_calm(check: Callable[[Settings], Finding], chosen: Settings) -> Findin
         return check(chosen)
     except Exception as error:
         failure = failures.sentence(error, brokers=chosen.brokers)
-        return Finding(NAMES[check], False, failure.what, failure.next_step)
+        return Finding(False, failure.what, failure.next_step)
 
 
 def _settings(_: Settings) -> Finding:
     strangers = settings.unknown()
     if not strangers:
-        return Finding("settings", True, "every PLAINSCORE_ variable is known")
+        return Finding(True, "every PLAINSCORE_ variable is known")
     named = ", ".join(
         name + (f" (is {close} meant?)" if close else "") for name, close in strangers.items()
     )
-    return Finding("settings", False, f"set, and unknown: {named}", "Mend the name, or unset it.")
+    return Finding(False, f"set, and unknown: {named}", "Mend the name, or unset it.")
 
 
 def _scoring(_: Settings) -> Finding:
@@ -78,7 +74,7 @@ def _scoring(_: Settings) -> Finding:
         found = "as sources, so slower: an editable install, or no C compiler was there"
     else:
         found = "compiled"
-    return Finding("scoring", True, f"{found}; Python {platform.python_version()}")
+    return Finding(True, f"{found}; Python {platform.python_version()}")
 
 
 def _java(_: Settings) -> Finding:
@@ -88,11 +84,10 @@ def _java(_: Settings) -> Finding:
     try:
         found = f"Java at {embedded.java()}"
     except BadUsage as error:
-        return Finding("embedded broker", True, f"not installed, and only needed for it. {error}")
+        return Finding(True, f"not installed, and only needed for it. {error}")
     if (embedded.cache_folder() / f"kafka-{embedded.KAFKA}").exists():
-        return Finding("embedded broker", True, f"{found}, Kafka {embedded.KAFKA} fetched")
+        return Finding(True, f"{found}, Kafka {embedded.KAFKA} fetched")
     return Finding(
-        "embedded broker",
         True,
         f"{found}; Kafka {embedded.KAFKA} is fetched at the first start (43 MB)",
     )
@@ -102,7 +97,7 @@ def _broker(chosen: Settings) -> Finding:
     from streams.cli.records import Records
 
     with Records(chosen) as records:
-        return Finding("broker", True, f"{chosen.brokers} answers, {len(records.topics)} topics")
+        return Finding(True, f"{chosen.brokers} answers, {len(records.topics)} topics")
 
 
 def _topics(chosen: Settings) -> Finding:
@@ -116,10 +111,9 @@ def _topics(chosen: Settings) -> Finding:
         audiences=chosen.audiences,
     )
     if not differences:
-        return Finding("topics", True, f"as agreed, {chosen.partitions} partitions")
+        return Finding(True, f"as agreed, {chosen.partitions} partitions")
     first = differences[0]
     return Finding(
-        "topics",
         False,
         f"{len(differences)} differences, first {first.topic}: {first.setting} is {first.found}, "
         f"should be {first.expected}",
@@ -136,7 +130,6 @@ def _clock(chosen: Settings) -> Finding:
         newest = list(records.read("ticks", 0, end - 1)) if end else []
     if not newest:
         return Finding(
-            "clock",
             False,
             f"{show.when(show.now())}, and nothing ticks: no score ages",
             "Run `plainscore tick --hourly`; no worker ticks of itself.",
@@ -144,19 +137,17 @@ def _clock(chosen: Settings) -> Finding:
     ago = (show.now() - newest[-1].timestamp) // 1000
     if ago < -CLOCK_APART:
         return Finding(
-            "clock",
             False,
             f"{-ago} s behind whoever sent the last tick",
             "Set this machine's clock, or theirs.",
         )
     if ago > 2 * 60 * chosen.tick_minutes:
         return Finding(
-            "clock",
             False,
             f"the last tick was {ago // 60} minutes ago: scores age late",
             "See that `plainscore tick --hourly` runs.",
         )
-    return Finding("clock", True, f"{show.when(show.now())}, the last tick {ago} s ago")
+    return Finding(True, f"{show.when(show.now())}, the last tick {ago} s ago")
 
 
 def _schemas(chosen: Settings) -> Finding:
@@ -169,8 +160,8 @@ def _schemas(chosen: Settings) -> Finding:
         asked = f"ids as in {chosen.schema_registry_url}"
     if problems:
         name, what = next(iter(problems.items()))
-        return Finding("schemas", False, f"{name}: {what}", "See `plainscore schemas check`.")
-    return Finding("schemas", True, asked)
+        return Finding(False, f"{name}: {what}", "See `plainscore schemas check`.")
+    return Finding(True, asked)
 
 
 def _state(chosen: Settings) -> Finding:
@@ -180,7 +171,6 @@ def _state(chosen: Settings) -> Finding:
         there = there.parent
     if not there.is_dir() or not os.access(there, os.W_OK | os.X_OK):
         return Finding(
-            "state folder",
             False,
             f"{folder} cannot be written",
             "Set PLAINSCORE_STATE_DIR to a folder that this account may write.",
@@ -188,54 +178,51 @@ def _state(chosen: Settings) -> Finding:
     free = shutil.disk_usage(there).free
     if free < LEAST_SPACE:
         return Finding(
-            "state folder",
             False,
             f"{folder} has {free >> 20:,} MiB left",
             "Free some space, or set PLAINSCORE_STATE_DIR to a larger disk.",
         )
-    return Finding("state folder", True, f"{folder}, {free >> 30:,} GiB free")
+    return Finding(True, f"{folder}, {free >> 30:,} GiB free")
 
 
 def _metrics(chosen: Settings) -> Finding:
     """A worker on this machine answers on its port, or the port is free for one."""
     place = f"{chosen.metrics_host}:{chosen.metrics_port}"
     if chosen.metrics_port == 0:
-        return Finding("worker's port", True, "any free one")
+        return Finding(True, "any free one")
     from http.client import HTTPException
     from urllib.error import HTTPError, URLError
     from urllib.request import urlopen
 
     try:
         with urlopen(f"http://{place}/readyz", timeout=2) as answer:
-            return Finding("worker's port", True, f"a worker answers on {place}: {answer.status}")
+            return Finding(True, f"a worker answers on {place}: {answer.status}")
     except (HTTPError, HTTPException) as error:
         if getattr(error, "code", None) == 503:
             return Finding(
-                "worker's port",
                 False,
                 f"a worker runs on {place} and is not ready",
                 f"See http://{place}/readyz for what it waits for.",
             )
         return Finding(
-            "worker's port",
             False,
             f"another program answers on {place}",
             "Stop it, or set PLAINSCORE_METRICS_PORT to another port.",
         )
     except URLError as error:
         if isinstance(error.reason, ConnectionRefusedError):
-            return Finding("worker's port", True, f"{place} is free; no worker runs here")
+            return Finding(True, f"{place} is free; no worker runs here")
         raise
 
 
-NAMES: dict[Callable[[Settings], Finding], str] = {
-    _settings: "settings",
-    _scoring: "scoring",
-    _java: "embedded broker",
-    _schemas: "schemas",
-    _state: "state folder",
-    _metrics: "worker's port",
-    _broker: "broker",
-    _topics: "topics",
-    _clock: "clock",
+Checks = dict[str, Callable[[Settings], Finding]]
+CHECKS: Checks = {
+    "settings": _settings,
+    "scoring": _scoring,
+    "embedded broker": _java,
+    "schemas": _schemas,
+    "state folder": _state,
+    "worker's port": _metrics,
+    "broker": _broker,
 }
+OF_A_BROKER: Checks = {"topics": _topics, "clock": _clock}  # one that answers

@@ -96,6 +96,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         app(list(sys.argv[1:] if arguments is None else arguments))
     except SystemExit as end:
         code = end.code if isinstance(end.code, int) else int(end.code is not None)
+        if _reader_of_help_left(end):
+            code = 0
     except KeyboardInterrupt:
         code = 130
     except Exception as error:
@@ -114,3 +116,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
         except BrokenPipeError:
             show.reader_left()
     return code
+
+
+def _reader_of_help_left(end: SystemExit) -> bool:
+    """Say whether typer ended because of that alone: its 1 would call it a failure."""
+    left = end.__context__
+    return isinstance(left, BrokenPipeError) and left.__context__ is None

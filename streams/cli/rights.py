@@ -73,9 +73,11 @@ def share(
             where="--audience",
             next_step="Name the audience: --audience bank. Without options, the shares are shown.",
         )
+    ends_at = None if until is None else _to_come(until)
     chosen = settings.load()
     with Records(chosen) as records:
         shares = _in_force(records, "shares", citizen, "shares")
+        consented = _in_force(records, "consents", citizen, "grants")
         topics = records.topics
     if audience is None:
         _show_list("shares", "shares", shares, f"{citizen} shares nothing.")
@@ -84,7 +86,7 @@ def share(
     if end and len(others) == len(shares):
         raise BadData(f"{citizen} shares nothing with {audience}", next_step="There is no share.")
     if not end:
-        if until is None:
+        if ends_at is None:
             raise BadUsage(
                 "A share needs an end",
                 where="--until",
@@ -96,11 +98,16 @@ def share(
                 next_step="The operator names it in PLAINSCORE_AUDIENCES, for the workers too, "
                 "and runs `plainscore topics apply`.",
             )
+        if not consented:  # a worker would drop it, and nobody would hear of that
+            raise BadData(
+                f"No consent of {citizen} is on record, so there is nothing to share",
+                next_step=f"First: plainscore consent {citizen} --grant SCORECARD:KIND.",
+            )
         others.append(
             {
                 "audience": audience,
                 "reveals": [each.strip() for each in reveals.split(",")],
-                "until": fields.moment(until, "--until"),
+                "until": ends_at,
             }
         )
     with _publisher(chosen) as publisher:
@@ -235,6 +242,18 @@ def _in_force(records: "Records", topic: str, citizen: str, list_: str) -> list[
     except Undecodable:
         return []
     return found
+
+
+def _to_come(until: str) -> int:
+    """Read when a share ends; one that has ended already would show nothing to anybody."""
+    ends_at = fields.moment(until, "--until")
+    if ends_at <= show.now():
+        raise BadUsage(
+            f"The share would be over already: it would end at {show.when(ends_at)}",
+            where="--until",
+            next_step="Name a time to come, or --end a share that there is.",
+        )
+    return ends_at
 
 
 def _grant(text: str, before: list["Grant"]) -> "Grant":

@@ -50,11 +50,22 @@ class Source:
             yield line
 
 
+def stdin() -> BinaryIO:
+    """The standard input; BadUsage if whoever started us closed it."""
+    if sys.stdin is None:
+        raise BadUsage(
+            "The standard input is closed",
+            where="-",
+            next_step="Pipe the text in, or name its file.",
+        )
+    return sys.stdin.buffer
+
+
 @contextmanager
 def opened(path: Path) -> Iterator[Source]:
     """Open a file, or stdin for `-`."""
     if path == STDIN:
-        yield Source(sys.stdin.buffer, None)
+        yield Source(stdin(), None)
         return
     with path.open("rb") as stream:
         yield Source(stream, path.stat().st_size)

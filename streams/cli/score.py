@@ -5,7 +5,6 @@ All of it is read from the topics themselves, so no worker needs to run.
 
 import shlex
 from collections.abc import Mapping, Sequence
-from contextlib import suppress
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -25,17 +24,18 @@ if TYPE_CHECKING:
 
 Citizen = Annotated[str, typer.Argument(help="The citizen's id.")]
 Only = Annotated[str | None, typer.Option("--scorecard", help="Only this scorecard.")]
-Pages = Mapping[tuple[str, int], "Scorecard"]
+Pages = Mapping[tuple[str, int], "Scorecard | BadData"]
 
 
 def score(citizen: Citizen) -> None:
     """Show a citizen's scores: tier, perks, as of when, and when its period next turns."""
     chosen = settings.load()
+    terminal = show.on_terminal()
     with _reader(chosen) as reader:
         stored = _stored(reader, citizen)
         pages = _pages(reader, chosen)
-        changes = reader.citizen_changes(citizen) if show.on_terminal() else []
-    shown = show.brief if show.on_terminal() else show.when
+        changes = reader.citizen_changes(citizen) if terminal else []
+    shown = show.brief if terminal else show.when
     show.rows(
         (
             {
@@ -47,8 +47,8 @@ def score(citizen: Citizen) -> None:
                 "perks": list(_page(pages, account).perks_of(account.tier)),
                 "as_of": shown(stored.citizen.as_of),
                 "next_turn": shown(_turn(stored, _page(pages, account))),
-                "last_week": _course(changes, account),
             }
+            | ({"last_week": _course(changes, account)} if terminal else {})
             for account in _accounts(stored)
         ),
         ("scorecard", "version", "score", "tier", "perks", "as_of", "next_turn", "last_week"),
@@ -148,24 +148,34 @@ def _stored(reader: "Reader", citizen: str) -> "Stored":
 
 
 def _pages(reader: "Reader", chosen: Settings) -> Pages:
-    """Every published scorecard by id and version, but for those that no worker could read."""
+    """Every published scorecard by id and version, or why it cannot be read here."""
     from streams import scorecards
 
-    pages = {}
+    pages: dict[tuple[str, int], Scorecard | BadData] = {}
     for each in reader.published_scorecards():
-        with suppress(BadData):
-            pages[each.id, each.version] = scorecards.read(each.document, chosen.horizon_days)
+        try:
+            page: Scorecard | BadData = scorecards.read(each.document, chosen.horizon_days)
+        except BadData as refused:
+            page = refused
+        pages[each.id, each.version] = page
     return pages
 
 
 def _page(pages: Pages, account: "Account") -> "Scorecard":
     named = (account.key.scorecard, account.version)
-    if named not in pages:
+    page = pages.get(named)
+    if page is None:
         raise BadData(
             f"The scorecard {named[0]} version {named[1]} is not published on this broker",
             next_step="Check PLAINSCORE_PREFIX, and `plainscore scorecard list`.",
         )
-    return pages[named]
+    if isinstance(page, BadData):  # the worker that scored by it did read it
+        why = getattr(page.__cause__, "problems", [page.what])[0]
+        raise BadUsage(
+            f"The scorecard {named[0]} version {named[1]} cannot be read here as workers do: {why}",
+            next_step="Set PLAINSCORE_HORIZON_DAYS to theirs, or use their version of plainscore.",
+        ) from page
+    return page
 
 
 def _accounts(stored: "Stored", only: str | None = None) -> list["Account"]:

@@ -8,6 +8,7 @@ import typer
 
 from streams import settings
 from streams.cli import show
+from streams.cli.rows import STDIN, stdin
 from streams.errors import BadData, PlainscoreError
 
 scorecard = typer.Typer(
@@ -135,9 +136,7 @@ def _published() -> Sequence[Any]:
 
 
 def _text(page: Path) -> bytes:
-    if str(page) == "-":
-        return typer.get_binary_stream("stdin").read()
-    return page.read_bytes()
+    return stdin().read() if page == STDIN else page.read_bytes()
 
 
 def _tell_problems(page: Path, error: PlainscoreError) -> None:

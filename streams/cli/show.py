@@ -7,7 +7,7 @@ import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
-from typing import Any, NoReturn
+from typing import Any, NoReturn, TextIO
 
 from rich.console import Console
 from rich.table import Table
@@ -15,19 +15,24 @@ from rich.table import Table
 BARS = "▁▂▃▄▅▆▇█"
 
 
-class _Console(Console):
+class _Results(Console):
     def on_broken_pipe(self) -> None:
         reader_left()
 
 
+class _Words(Console):
+    def on_broken_pipe(self) -> None:  # what is done, and how it ends, is no matter of words
+        _to_nowhere(sys.stderr)
+
+
 def console() -> Console:
     """The terminal that results go to; made anew so that tests and pipes are seen as they are."""
-    return _Console(file=sys.stdout, highlight=False, soft_wrap=False)
+    return _Results(file=sys.stdout, highlight=False, soft_wrap=False)
 
 
 def words() -> Console:
     """Where progress, hints and errors go: stderr, so that piped results stay clean."""
-    return _Console(file=sys.stderr, highlight=False, soft_wrap=True)
+    return _Words(file=sys.stderr, highlight=False, soft_wrap=True)
 
 
 def on_terminal() -> bool:
@@ -36,10 +41,15 @@ def on_terminal() -> bool:
 
 
 def reader_left() -> NoReturn:
-    """Whoever read our output has enough: end quietly, also at the interpreter's last flush."""
-    with suppress(OSError, ValueError):
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    """Whoever read our output has enough: end quietly."""
+    _to_nowhere(sys.stdout)
     raise SystemExit(0)
+
+
+def _to_nowhere(stream: TextIO) -> None:
+    """Let what else is written go nowhere, also at the interpreter's last flush."""
+    with suppress(OSError, ValueError):
+        os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())
 
 
 def line(values: Mapping[str, Any]) -> None:
@@ -48,9 +58,9 @@ def line(values: Mapping[str, Any]) -> None:
 
 
 def note(values: Mapping[str, Any]) -> None:
-    """Write a line on what is done anyway: that goes on, and ends so, when nobody reads it."""
+    """Show a result of what is done anyway: that goes on, and ends so, when nobody reads it."""
     with suppress(SystemExit):
-        line(values)
+        result(values)
 
 
 def text(words: str) -> None:

@@ -22,7 +22,7 @@ def tick(
 ) -> None:
     """Let time pass for everybody: one tick in every partition."""
     chosen = settings.load()
-    moment = fields.moment(at, "--at") if at else None
+    moment = None if at is None else fields.moment(at, "--at")
     try:
         _tick(chosen, moment, hourly=hourly)
     except KeyboardInterrupt:
@@ -44,7 +44,7 @@ def _tick(chosen: Settings, moment: int | None, *, hourly: bool) -> None:
             show.say(f"error: {error} Trying again in a minute.")
             time.sleep(60)
             continue
-        show.result({"ticked": show.when(ticked)})
+        show.note({"ticked": show.when(ticked)})
         if not hourly:
             return
         moment = None

@@ -33,6 +33,16 @@ class Connection:
     """
 
     def __init__(self, brokers: str, kafka: Mapping[str, str] | None = None) -> None:
+        """Raises BadUsage for an address with a login: Kafka takes none there, and an address is
+        repeated in errors and logs.
+        """
+        if "@" in brokers:
+            raise BadUsage(
+                "The brokers' address holds a login",
+                where="PLAINSCORE_BROKERS",
+                next_step="Write host:port alone, and set sasl.username and sasl.password among"
+                " the extra Kafka settings (PLAINSCORE_KAFKA).",
+            )
         self.brokers = brokers
         self._settings = dict(kafka or {})
         self._last_error: KafkaError | None = None
@@ -155,7 +165,8 @@ class Connection:
         return BadUsage(
             f"The topic {topic} does not exist",
             where=f"brokers {self.brokers}",
-            next_step="Create the topics with `plainscore topics apply`, or check the prefix.",
+            next_step="Create the topics with `plainscore topics apply` (an audience's once"
+            " PLAINSCORE_AUDIENCES names it), or check the prefix.",
         )
 
     def _remember(self, error: KafkaError) -> None:

@@ -13,7 +13,7 @@ from streams.client.connection import Connection, decoded
 from streams.client.published import PublishedScorecard, published_by
 from streams.scoring.citizen import Citizen
 from streams.scoring.recount import EventRef, Ledger
-from streams.state import read_citizen, read_entry
+from streams.state import PARTITION_KEY, read_citizen, read_entry, read_partition
 from streams.topics import full_name, partition_of
 
 _SETTINGS = {
@@ -56,9 +56,16 @@ class Reader:
         self._published_end = -1
 
     def citizen_state(self, citizen_id: str) -> Citizen | None:
-        """Give a citizen's state; None: no consent, nothing stored."""
-        value = self._state(citizen_id)
-        return None if value is None else read_citizen(citizen_id, value)
+        """Give a citizen's state as of now in its partition; None: no consent, nothing stored."""
+        key = citizen_id.encode()
+        rows = self._latest("citizens-changelog", citizen_id, (key, PARTITION_KEY))
+        if key not in rows:
+            return None
+        citizen = read_citizen(citizen_id, rows[key])
+        tick = read_partition(rows.get(PARTITION_KEY)).tick
+        if tick is not None:  # whom it left as they were has no row written for it
+            citizen.as_of = max(citizen.as_of, tick)
+        return citizen
 
     def citizen_scores(self, citizen_id: str) -> list[Score]:
         """Give a citizen's latest scores, by scorecard."""
@@ -75,15 +82,14 @@ class Reader:
 
         The topics are read one after the other, and again while the state changes in between.
         """
-        state = self._state(citizen_id)
+        now = self.citizen_state(citizen_id)
         for _ in range(_AGAIN):
-            if state is None:
+            if now is None:
                 return None
-            citizen = read_citizen(citizen_id, state)
-            ledger = self._ledger(citizen_id, citizen.since)
+            ledger = self._ledger(citizen_id, now.since)
             scores = tuple(self.citizen_scores(citizen_id))
-            before, state = state, self._state(citizen_id)
-            if state == before:
+            citizen, now = now, self.citizen_state(citizen_id)
+            if now == citizen:
                 break
         return Stored(citizen, ledger, scores)
 
@@ -120,10 +126,6 @@ class Reader:
     ) -> None:
         self.close()
 
-    def _state(self, citizen_id: str) -> bytes | None:
-        key = citizen_id.encode()
-        return self._latest("citizens-changelog", citizen_id, key).get(key)
-
     def _ledger(self, citizen_id: str, since: int) -> Ledger:
         found = self._latest("ledger-changelog", citizen_id, codec.pack(citizen_id, since))
         return {
@@ -131,7 +133,9 @@ class Reader:
             for key in sorted(found)
         }
 
-    def _latest(self, topic: str, citizen_id: str, start: bytes) -> dict[bytes, bytes]:
+    def _latest(
+        self, topic: str, citizen_id: str, start: bytes | tuple[bytes, ...]
+    ) -> dict[bytes, bytes]:
         """Give the last value of every key that begins so; a tombstone ends one."""
         found: dict[bytes, bytes] = {}
         for message in self._partition_of(topic, citizen_id):
