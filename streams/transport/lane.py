@@ -19,7 +19,7 @@ from streams.outage import AGAIN, ASK, KEPT_OUT, passes
 from streams.tables.partition import PartitionStore
 from streams.topics import full_name
 from streams.transport.batch import MOST_RECORDS, Batch
-from streams.transport.out import Out
+from streams.transport.out import Ages, Out
 from streams.transport.part import Held, Part, count, hold_back, in_turn, write_stores
 from streams.waiting import ANSWER, answered, to_the_end
 
@@ -47,6 +47,7 @@ class Lane:
         self._producer: Producer | None = None
         self._starting: Producer | None = None  # its open transactions are not all ended yet
         self._failures = 0  # transactions since the last one that was committed
+        self._ages = Ages()
         self.most = FIRST_RECORDS  # in the next batch
         self._running = asyncio.Lock()
         self._next: dict[tuple[str, int], int] = {}  # what was committed of each input
@@ -66,7 +67,7 @@ class Lane:
                 yield []  # it will be read again
                 return
             parts = [
-                Part(held, held.left + records, Out(producer, self._prefix, number))
+                Part(held, held.left + records, Out(producer, self._prefix, number, self._ages))
                 for number, records in batch.parts.items()
                 for held in [self.held[number]]
             ]
@@ -80,7 +81,7 @@ class Lane:
                 self._took = time.monotonic() - began
                 self._fit(len(batch), self._took)
             except KafkaException as error:
-                self._give_up(batch, error)
+                self._give_up(batch, await self._reason(batch, parts, error))
             except SystemError as error:
                 # confluent-kafka calls on_delivery with a fatal error set, and Python minds that.
                 if not isinstance(error.__cause__, KafkaException):
@@ -99,12 +100,28 @@ class Lane:
             return None
         return producer
 
+    async def _reason(
+        self, batch: Batch, parts: list[Part], error: KafkaException
+    ) -> KafkaException:
+        """Give what a transaction failed for: what Kafka refused of it has the next record refused
+        as well, and that error tells of a state alone.
+        """
+        if error.args[0].code() != KafkaError._STATE:
+            return error
+        try:
+            if self._producer is not None:
+                self._producer.poll(0)  # the deliveries until now are told first
+            await self._send_offsets(batch, parts)  # it says why; nobody commits them
+        except KafkaException as reason:
+            return reason
+        return error
+
     def _give_up(self, batch: Batch, error: KafkaException) -> None:
         """Forget a transaction that ended without a clear yes, and its producer."""
         if error.args[0].code() in KEPT_OUT:
             raise error
         metrics.transactions.labels("unclear").inc()
-        self._failures += 1
+        self._failures += not self._ages.learn()
         self.most = max(FEWEST_RECORDS, self.most // 4)  # it may have lasted too long
         log.warning("transaction_unclear", why=error.args[0].str())
         self._producer = None
@@ -130,13 +147,7 @@ class Lane:
                 raise _not_delivered()
         # 4. the input's offsets, with the group's metadata: whoever lost a partition fails here
         with metrics.commit_phase.labels("offsets").time():
-            # Also where nothing was read: no offset at all would not be looked at.
-            fence = {("consents", p.number): self._next["consents", p.number] for p in parts}
-            places = [
-                TopicPartition(full_name(topic, self._prefix), partition, offset)
-                for (topic, partition), offset in (fence | batch.positions).items()
-            ]
-            await answered(producer.send_offsets_to_transaction, places, self.metadata, ANSWER)
+            await self._send_offsets(batch, parts)
             # Only now: what Kafka refused has failed the transaction, and this call says why.
             if any(offset < 0 for part in parts for offset in part.offsets.values()):
                 raise _not_delivered()
@@ -149,6 +160,17 @@ class Lane:
         self._next.update(batch.positions)
         self._failures = 0
         count(batch, parts)
+
+    async def _send_offsets(self, batch: Batch, parts: list[Part]) -> None:
+        assert self._producer is not None
+        # Also where nothing was read: no offset at all would not be looked at.
+        fence = {("consents", p.number): self._next["consents", p.number] for p in parts}
+        places = [
+            TopicPartition(full_name(topic, self._prefix), partition, offset)
+            for (topic, partition), offset in (fence | batch.positions).items()
+        ]
+        send = self._producer.send_offsets_to_transaction
+        await answered(send, places, self.metadata, ANSWER)
 
     # ---- partitions
 

@@ -1,23 +1,66 @@
-"""Where a partition's output goes within a transaction."""
+"""Where a partition's output goes within a transaction, and what Kafka takes no more of it."""
 
 from collections.abc import Callable, Sequence
 from typing import Any
 
 from confluent_kafka import KafkaError, Message, Producer
 
+from streams import metrics
 from streams.topics import full_name
 
 Told = Callable[[KafkaError | None, Message], None]  # of a record's delivery
 
 
+class Ages:
+    """How old records may be, by what Kafka has refused: only it knows its limits, and its time.
+
+    A record that is forwarded with its own time may have been young enough when it was sent, and
+    be too old now. Its refusal ends the transaction, and would end each that tries again.
+    """
+
+    def __init__(self) -> None:
+        self._refused: dict[str, int] = {}  # by topic, the least age that was, in ms
+        self._oldest: dict[str, int] = {}  # by topic, of what this transaction was refused
+
+    def take(self, topic: str, timestamp: int) -> bool:
+        """Say whether Kafka has refused no record of a topic that was as young as this one."""
+        refused = self._refused.get(topic)
+        return refused is None or metrics.now_ms() - timestamp < refused
+
+    def noting(self, topic: str, timestamp: int) -> Told:
+        """Give what is to hear of the delivery of a record that has a time of its own."""
+
+        def note(error: KafkaError | None, _message: Message) -> None:
+            if error is not None and error.code() == KafkaError.INVALID_TIMESTAMP:
+                self._oldest[topic] = min(timestamp, self._oldest.get(topic, timestamp))
+
+        return note
+
+    def learn(self) -> bool:
+        """Learn from a transaction that has failed; False if there was nothing to learn.
+
+        Of records sent together all are refused for one: that was the oldest.
+        """
+        oldest, self._oldest = self._oldest, {}
+        for topic, timestamp in oldest.items():
+            age = metrics.now_ms() - timestamp
+            self._refused[topic] = min(age, self._refused.get(topic, age))
+        return bool(oldest)
+
+
 class Out:
     """Sends records of one partition; it waits while librdkafka's queue is full."""
 
-    def __init__(self, producer: Producer, prefix: str, partition: int) -> None:
+    def __init__(self, producer: Producer, prefix: str, partition: int, ages: Ages) -> None:
         self._send: Any = producer.produce
         self._producer = producer
         self._prefix = prefix
         self._partition = partition
+        self._ages = ages
+
+    def takes(self, topic: str, timestamp: int) -> bool:
+        """Say whether Kafka takes a record of this Kafka time, as far as is known."""
+        return self._ages.take(full_name(topic, self._prefix), timestamp)
 
     def produce(
         self,
@@ -35,6 +78,7 @@ class Out:
         more: dict[str, Any] = {}
         if timestamp is not None:
             more["timestamp"] = timestamp
+            more["on_delivery"] = self._ages.noting(name, timestamp)
         if headers:
             more["headers"] = list(headers)
         if more:
