@@ -1,8 +1,12 @@
 """What Kafka refuses of a worker's output: nothing of it holds a partition up unnoticed."""
 
+import json
 import time
+import urllib.request
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
+from urllib.error import HTTPError
 
 import pytest
 from confluent_kafka.admin import (  # type: ignore[attr-defined]
@@ -13,12 +17,14 @@ from confluent_kafka.admin import (  # type: ignore[attr-defined]
 )
 
 from streams import dead_letters
+from streams.client import admin
 from streams.codec import encode
 from streams.embedded import Broker
 from streams.scoring.ledger import DAY
 from streams.topics import KINDS, partition_of
+from streams.transport import tries
 from tests import memory
-from tests.lane_world import PARTITIONS, Sent, World
+from tests.lane_world import PARTITIONS, Sent, Worker, World, wait_for
 
 CITIZEN = "anna"
 HOME = partition_of(CITIZEN, PARTITIONS)
@@ -157,3 +163,109 @@ def test_a_dispute_that_has_grown_too_old_to_be_moved_stops_no_partition(
         world.send([Sent.of("disputes", dispute(now, "next"), AWAY)])
         world.wait_done(30)
         assert worker.count("plainscore_transactions_total", end="unclear") <= 2
+
+
+# ---- transactions that fail again and again
+
+
+def test_what_is_committed_in_between_does_not_hide_what_fails(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """After each failure all is taken again, and what else can be done is done."""
+    told: list[str] = []
+    now = 0.0
+    monkeypatch.setattr("time.monotonic", lambda: now)
+    trying = tries.Tries()
+    trying.on_stuck = told.append
+    pauses = []
+    for _ in range(8):
+        trying.failed([("purchases", 1)], "too large", learned=False)
+        pauses.append(trying.pause)
+        now += trying.pause
+        trying.went_on()
+        trying.committed([("", 1), ("purchases", 0)])
+    assert pauses == sorted(pauses)
+    assert pauses[-1] == tries.LONGEST_PAUSE
+    assert now > tries.PATIENCE
+    assert set(told) == {"too large"}
+    trying.committed([("purchases", 1)])
+    assert told[-1] == ""
+    assert trying.pause == 0
+
+
+def test_what_fails_is_nobodys_trouble_once_another_holds_it(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(tries, "PATIENCE", -1)
+    told: list[str] = []
+    trying = tries.Tries()
+    trying.on_stuck = told.append
+    trying.failed([("purchases", 1), ("fines", 1)], "too large", learned=False)
+    trying.only({0, 1})
+    trying.only({0})
+    assert told == ["too large", ""]
+
+
+def ready(worker: Worker) -> dict[str, str]:
+    """What a worker waits for, as it says itself."""
+    url = worker.events("metrics_served")[0]["url"]
+    try:
+        with urllib.request.urlopen(f"{url}/readyz", timeout=10) as answer:
+            body = answer.read()
+    except HTTPError as unready:
+        body = unready.read()
+    found: dict[str, str] = json.loads(body)["waits_for"]
+    return found
+
+
+Mend = Callable[[], None]
+
+
+def too_small(world: World, topic: str) -> Mend:
+    alter(world.brokers, topic, max_message_bytes="100")
+    return lambda: alter(world.brokers, topic, max_message_bytes="")
+
+
+def deleted(world: World, topic: str) -> Mend:
+    client = AdminClient({"bootstrap.servers": world.brokers})  # its futures end with it
+    for future in client.delete_topics([topic], operation_timeout=30).values():
+        future.result(30)
+    return lambda: _made(world)
+
+
+def _made(world: World) -> None:
+    admin.apply(
+        world.brokers,
+        prefix=world.prefix,
+        partitions=PARTITIONS,
+        replication=1,
+        audiences=("bikes",),
+    )
+
+
+@pytest.mark.parametrize(
+    "spoil",
+    [
+        pytest.param(too_small, marks=pytest.mark.kafka),
+        pytest.param(deleted, marks=pytest.mark.faults),
+    ],
+)
+def test_a_worker_whose_output_is_refused_says_so_and_goes_on_once_that_is_mended(
+    broker: Broker, prefix: str, tmp_path: Path, spoil: Callable[[World, str], Mend]
+) -> None:
+    topic = f"{prefix}score-changes"
+    with World(broker.bootstrap, prefix, tmp_path) as world:
+        now = int(time.time() * 1000)
+        world.send([Sent.of("consents", consent(now))])
+        worker = world.worker().wait_ready()
+        world.wait_done()
+        mend = spoil(world, topic)
+        world.send([Sent.of("purchases", purchase(now))])
+        wait_for(lambda: "committing" in ready(worker), 120, "the worker is not ready")
+        assert topic in ready(worker)["committing"]
+        assert topic in worker.events("transaction_unclear")[-1]["why"]
+        assert worker.count("plainscore_ready", condition="committing") == 0
+        assert worker.count("plainscore_transactions_total", end="unclear") < 12
+        assert len(worker.events("worker_stuck")) == 1
+        mend()
+        wait_for(lambda: not ready(worker), 60, "the worker is ready again")

@@ -8,6 +8,16 @@ from confluent_kafka import KafkaError, Message, Producer
 from streams import metrics
 from streams.topics import full_name
 
+# The producer has failed, and with it what it had not sent yet.
+_WITH_OTHERS = frozenset(
+    {
+        KafkaError._FATAL,
+        KafkaError._FENCED,
+        KafkaError._PURGE_INFLIGHT,
+        KafkaError._PURGE_QUEUE,
+    }
+)
+
 Told = Callable[[KafkaError | None, Message], None]  # of a record's delivery
 
 
@@ -57,6 +67,8 @@ class Out:
         self._prefix = prefix
         self._partition = partition
         self._ages = ages
+        self._heard: set[str] = set()  # topics of whose records the delivery of one is told
+        self.refused: dict[str, str] = {}  # by topic, why
 
     def takes(self, topic: str, timestamp: int) -> bool:
         """Say whether Kafka takes a record of this Kafka time, as far as is known."""
@@ -76,6 +88,9 @@ class Out:
         name = full_name(topic, self._prefix)
         where = self._partition if partition is None else partition
         more: dict[str, Any] = {}
+        if name not in self._heard:
+            self._heard.add(name)
+            more["on_delivery"] = self._note
         if timestamp is not None:
             more["timestamp"] = timestamp
             more["on_delivery"] = self._ages.noting(name, timestamp)
@@ -90,10 +105,20 @@ class Out:
         """Send the rows of a changelog; `on_last` hears of the delivery of the last of them."""
         name, where = full_name(topic, self._prefix), self._partition
         last = next(reversed(rows))
+
+        def told(error: KafkaError | None, message: Message) -> None:
+            self._note(error, message)
+            on_last(error, message)
+
         for key, value in rows.items():
             if key is not last:
                 self._put_plain(name, value, key, where)
-        self._put(lambda: self._send(name, rows[last], last, where, on_delivery=on_last))
+        self._put(lambda: self._send(name, rows[last], last, where, on_delivery=told))
+
+    def _note(self, error: KafkaError | None, message: Message) -> None:
+        """Hear of the delivery of a record; what went with others is no reason."""
+        if error is not None and error.code() not in _WITH_OTHERS:
+            self.refused[message.topic() or ""] = error.str()
 
     def _put_plain(self, name: str, value: bytes | None, key: bytes | None, where: int) -> None:
         """Send what nearly every record is: nothing is made anew for it."""
