@@ -85,6 +85,7 @@ def make_app(
         settings.max_record_bytes,
     )
     score_events(app, lane, scorecards, options, app.topic(*plan.topics, value_type=bytes))
+    metrics.tick_interval.set(settings.tick_minutes * 60)
     _gone(readiness)
     _stuck(readiness, "")
     return app
