@@ -72,7 +72,11 @@ def make_app(
     transport = Transport([Address(app.conf.broker[0])], app)
     app.transport = app.producer_transport = transport
     lane = transport.run_on(
-        plan, held.restore, partial(_ready, readiness), partial(_gone, readiness)
+        plan,
+        held.restore,
+        partial(_ready, readiness),
+        partial(_gone, readiness),
+        partial(_stuck, readiness),
     )
     options = Options(
         partitions,
@@ -81,7 +85,9 @@ def make_app(
         settings.max_record_bytes,
     )
     score_events(app, lane, scorecards, options, app.topic(*plan.topics, value_type=bytes))
+    metrics.tick_interval.set(settings.tick_minutes * 60)
     _gone(readiness)
+    _stuck(readiness, "")
     return app
 
 
@@ -139,3 +145,7 @@ def _ready(readiness: Readiness, partitions: list[int]) -> None:
 def _gone(readiness: Readiness) -> None:
     metrics.partitions_owned.set(0)
     readiness.set("restored", False, "no partitions yet")
+
+
+def _stuck(readiness: Readiness, why: str) -> None:
+    readiness.set("committing", not why, why)

@@ -48,6 +48,9 @@ REASONS: dict[str, str] = {
     "misplaced": "The record says that it was moved to its partition, and stands in another. "
     "Check that every topic has the same number of partitions (`plainscore doctor`), then send "
     "it again.",
+    "too_old_to_move": "The record stands in another partition than its citizen's, and Kafka takes "
+    "none as old as this one any more. Send it again, with the citizen_id as its key, placed by "
+    "murmur2.",
     # ---- what it says
     "empty_source": "The reporting organisation (source) is empty. "
     "Send the fixed id of the organisation that reports.",

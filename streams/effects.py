@@ -27,6 +27,9 @@ class Out(Protocol):
     ) -> None:
         """Send a record with the transaction."""
 
+    def takes(self, topic: str, timestamp: int) -> bool:
+        """Say whether Kafka takes a record of this Kafka time, as far as is known."""
+
 
 class Effects:
     """Sends a batch's effects, and counts them into its outcome."""

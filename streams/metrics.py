@@ -281,6 +281,11 @@ scorecards_held = Gauge(
     "Published scorecard versions that this worker holds.",
     registry=REGISTRY,
 )
+tick_interval = Gauge(
+    "plainscore_tick_interval_seconds",
+    "How far apart ticks are meant to be (PLAINSCORE_TICK_MINUTES).",
+    registry=REGISTRY,
+)
 ready = Gauge(
     "plainscore_ready",
     "1 where a condition of readiness holds, else 0; the worker is ready when all hold.",

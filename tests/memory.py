@@ -93,6 +93,7 @@ class Lane:
         self.counts: Counter[tuple[str, str, str]] = Counter()
         self.outcome = Outcome()
         self._back: list[Record] = []
+        self.oldest = 0  # the Kafka time from which on records are taken
 
     def record(
         self,
@@ -210,6 +211,9 @@ class _Out:
         self.lane.out.append(made)
         if topic in INPUTS:
             self.lane._back.append(made)
+
+    def takes(self, topic: str, timestamp: int) -> bool:
+        return timestamp >= self.lane.oldest
 
 
 def published(*names: str) -> Published:

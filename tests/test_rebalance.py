@@ -193,7 +193,7 @@ async def test_what_fails_again_and_again_is_tried_less_and_less_often(group: Gr
         group.lane.generation, group.lane._producer = 1, _refusing()
         async with group.lane.transaction(Batch(1)) as parts:
             assert list(parts) == []
-        pauses.append(group.lane.pause)
+        pauses.append(group.lane.tries.pause)
     assert group.unclear == 9
     assert pauses == sorted(pauses)
     assert pauses[0] < 1

@@ -29,7 +29,7 @@ def worker() -> None:
     _end_at_sigterm()  # until the loop takes it over
     given = settings.load()
     logs.configure(given.log_level, as_json=given.log_json)
-    readiness, pulse = Readiness("restored", "reading"), Pulse()
+    readiness, pulse = Readiness("restored", "reading", "committing"), Pulse()
     with Endpoint(given.metrics_host, given.metrics_port, readiness, pulse) as endpoint:
         log.info("metrics_served", url=endpoint.url)
         partitions = check_topics(given.librdkafka, given.prefix, given.audiences)

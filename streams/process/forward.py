@@ -30,12 +30,20 @@ def left_behind(batch: Batch, record: Record) -> bool:
 def forward(batch: Batch, given: Given, right: int) -> None:
     """Forward a record to its citizen's partition; one that was moved before is at its end.
 
-    Of that one only the place is told: whether its citizen has consented is not known here.
+    It keeps its time of sending, unless Kafka takes none as old as that any more: then it is judged
+    by the time at which it is forwarded, as if it were sent only now. A dispute is out of time by
+    that. But shares might so outlive a withdrawal that came after them: those are not forwarded.
+
+    Of what is not, only the place is told: whether its citizen has consented is not known here.
     """
     record = given.record
+    in_time = batch.out.takes(record.topic, record.timestamp)
     if has(record, MOVED):
         detail = "partition: the citizen's own expected"
         dead_letter(batch, record, "misplaced", detail, bare=True)
+    elif not in_time and given.values and given.values.get("shares"):
+        detail = "partition: the citizen's own expected, of a record as old as this one"
+        dead_letter(batch, record, "too_old_to_move", detail, bare=True)
     else:
         ours = [
             (header, (value or b"")[:256])
@@ -49,7 +57,7 @@ def forward(batch: Batch, given: Given, right: int) -> None:
             record.value,
             partition=right,
             headers=[*ours, *own_headers(record, ANSWERS, RECEIPT), (MOVED, b"1")],
-            timestamp=record.timestamp,
+            timestamp=record.timestamp if in_time else None,
         )
         batch.count(record, "forwarded")
     if TOPICS[record.topic].cleanup == "compact" and record.key is not None:

@@ -162,7 +162,7 @@ class Consumer(base.Consumer):
             await asyncio.wait([before])
         try:
             generation = await asyncio.wrap_future(self.member.call(self.member.halt))
-            await asyncio.sleep(self.lane.pause)
+            await asyncio.sleep(self.lane.tries.pause)
         except Exception as error:  # nobody waits for this task: it would stand still unnoticed
             await self._fail(error)
             return

@@ -7,7 +7,7 @@ the changelogs, then restore to them.
 
 import asyncio
 import time
-from collections.abc import AsyncIterator, Callable, Iterable, Mapping
+from collections.abc import AsyncIterator, Callable, Collection, Iterable, Mapping
 from contextlib import asynccontextmanager
 from typing import Any
 
@@ -19,8 +19,10 @@ from streams.outage import AGAIN, ASK, KEPT_OUT, passes
 from streams.tables.partition import PartitionStore
 from streams.topics import full_name
 from streams.transport.batch import MOST_RECORDS, Batch
-from streams.transport.out import Out
+from streams.transport.fetched import Place
+from streams.transport.out import Ages, Out
 from streams.transport.part import Held, Part, count, hold_back, in_turn, write_stores
+from streams.transport.tries import Tries
 from streams.waiting import ANSWER, answered, to_the_end
 
 log = structlog.get_logger(__name__)
@@ -29,7 +31,6 @@ NONE = -1  # a generation without partitions
 FIRST_RECORDS = 1_000  # in a batch, until it is seen how fast the machine is
 FEWEST_RECORDS = 100  # in a batch, however slow it is
 LONG = 3.0  # seconds of a transaction; far fewer than Kafka lets one last (transaction.timeout.ms)
-LONGEST_PAUSE = 10.0  # seconds between two tries of what fails again and again
 
 
 class Lane:
@@ -46,7 +47,8 @@ class Lane:
         self._took = 0.0  # seconds of the last transaction
         self._producer: Producer | None = None
         self._starting: Producer | None = None  # its open transactions are not all ended yet
-        self._failures = 0  # transactions since the last one that was committed
+        self.tries = Tries()
+        self._ages = Ages()
         self.most = FIRST_RECORDS  # in the next batch
         self._running = asyncio.Lock()
         self._next: dict[tuple[str, int], int] = {}  # what was committed of each input
@@ -66,7 +68,7 @@ class Lane:
                 yield []  # it will be read again
                 return
             parts = [
-                Part(held, held.left + records, Out(producer, self._prefix, number))
+                Part(held, held.left + records, Out(producer, self._prefix, number, self._ages))
                 for number, records in batch.parts.items()
                 for held in [self.held[number]]
             ]
@@ -80,12 +82,12 @@ class Lane:
                 self._took = time.monotonic() - began
                 self._fit(len(batch), self._took)
             except KafkaException as error:
-                self._give_up(batch, error)
+                self._give_up(batch, await self._reason(batch, parts, error), parts)
             except SystemError as error:
                 # confluent-kafka calls on_delivery with a fatal error set, and Python minds that.
                 if not isinstance(error.__cause__, KafkaException):
                     raise
-                self._give_up(batch, error.__cause__)
+                self._give_up(batch, error.__cause__, parts)
 
     def _begun(self, batch: Batch) -> Producer | None:
         """Begin, unless that is refused, or the batch is of an assignment that has ended."""
@@ -99,14 +101,31 @@ class Lane:
             return None
         return producer
 
-    def _give_up(self, batch: Batch, error: KafkaException) -> None:
+    async def _reason(
+        self, batch: Batch, parts: list[Part], error: KafkaException
+    ) -> KafkaException:
+        """Give what a transaction failed for: what Kafka refused of it has the next record refused
+        as well, and that error tells of a state alone.
+        """
+        if error.args[0].code() != KafkaError._STATE:
+            return error
+        try:
+            if self._producer is not None:
+                self._producer.poll(0)  # the deliveries until now are told first
+            await self._send_offsets(batch, parts)  # it says why; nobody commits them
+        except KafkaException as reason:
+            return reason
+        return error
+
+    def _give_up(self, batch: Batch, error: KafkaException, parts: Iterable[Part] = ()) -> None:
         """Forget a transaction that ended without a clear yes, and its producer."""
         if error.args[0].code() in KEPT_OUT:
             raise error
         metrics.transactions.labels("unclear").inc()
-        self._failures += 1
         self.most = max(FEWEST_RECORDS, self.most // 4)  # it may have lasted too long
-        log.warning("transaction_unclear", why=error.args[0].str())
+        why = _told(error, parts)
+        log.warning("transaction_unclear", why=why)
+        self.tries.failed(_places(batch), why, self._ages.learn())
         self._producer = None
         if self.takes(batch):  # else the partitions are let go anyway
             self.on_unclear()
@@ -130,13 +149,7 @@ class Lane:
                 raise _not_delivered()
         # 4. the input's offsets, with the group's metadata: whoever lost a partition fails here
         with metrics.commit_phase.labels("offsets").time():
-            # Also where nothing was read: no offset at all would not be looked at.
-            fence = {("consents", p.number): self._next["consents", p.number] for p in parts}
-            places = [
-                TopicPartition(full_name(topic, self._prefix), partition, offset)
-                for (topic, partition), offset in (fence | batch.positions).items()
-            ]
-            await answered(producer.send_offsets_to_transaction, places, self.metadata, ANSWER)
+            await self._send_offsets(batch, parts)
             # Only now: what Kafka refused has failed the transaction, and this call says why.
             if any(offset < 0 for part in parts for offset in part.offsets.values()):
                 raise _not_delivered()
@@ -147,8 +160,19 @@ class Lane:
         with metrics.commit_phase.labels("write").time():
             await asyncio.get_running_loop().run_in_executor(None, write_stores, parts)
         self._next.update(batch.positions)
-        self._failures = 0
+        self.tries.committed(_places(batch))
         count(batch, parts)
+
+    async def _send_offsets(self, batch: Batch, parts: list[Part]) -> None:
+        assert self._producer is not None
+        # Also where nothing was read: no offset at all would not be looked at.
+        fence = {("consents", p.number): self._next["consents", p.number] for p in parts}
+        places = [
+            TopicPartition(full_name(topic, self._prefix), partition, offset)
+            for (topic, partition), offset in (fence | batch.positions).items()
+        ]
+        send = self._producer.send_offsets_to_transaction
+        await answered(send, places, self.metadata, ANSWER)
 
     # ---- partitions
 
@@ -164,19 +188,17 @@ class Lane:
                 if not passes(error.args[0]):
                     self._starting = None
                     raise
-                log.warning("broker_asked_again", why=error.args[0].str())
+                why = error.args[0].str()
+                log.warning("broker_asked_again", why=why)
+                self.tries.held_up(why)
                 await asyncio.sleep(AGAIN)
+        self.tries.went_on()
 
     async def _start(self, starting: Producer) -> None:
         """Start a producer and hand it over, in one: once started it cannot be started again."""
         run = asyncio.get_running_loop().run_in_executor
         await run(None, starting.init_transactions, ASK)
         self._producer, self._starting = starting, None
-
-    @property
-    def pause(self) -> float:
-        """Seconds to wait before the next try: longer and longer if nothing helps."""
-        return min(AGAIN * ((1 << min(self._failures, 10)) - 1), LONGEST_PAUSE)
 
     def _drop_generation(self) -> None:
         """Let no batch that was read until now be processed any more."""
@@ -196,6 +218,7 @@ class Lane:
         async with self._running:
             self.generation, self.metadata = generation, metadata
             self._next = dict(offsets)
+            self.tries.only(self.held)
 
     def shut(self) -> None:
         """Let no batch in any more: the partitions are let go next."""
@@ -250,6 +273,17 @@ class Lane:
 
 def _not_delivered() -> KafkaException:
     return KafkaException(KafkaError(KafkaError._TIMED_OUT, "output was not delivered"))
+
+
+def _told(error: KafkaException, parts: Iterable[Part]) -> str:
+    """Say what a transaction failed for, and which topics took nothing of it: few errors do."""
+    refused = {topic: why for part in parts for topic, why in part.out.refused.items()}
+    return "; ".join([error.args[0].str(), *map(": ".join, sorted(refused.items()))])
+
+
+def _places(batch: Batch) -> Collection[Place]:
+    """Give what a batch would bring on: places, or partitions in which it does other work."""
+    return batch.positions or [("", number) for number in batch.parts]
 
 
 def _close(stores: Iterable[PartitionStore]) -> None:

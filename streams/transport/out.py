@@ -1,23 +1,78 @@
-"""Where a partition's output goes within a transaction."""
+"""Where a partition's output goes within a transaction, and what Kafka takes no more of it."""
 
 from collections.abc import Callable, Sequence
 from typing import Any
 
 from confluent_kafka import KafkaError, Message, Producer
 
+from streams import metrics
 from streams.topics import full_name
 
+# The producer has failed, and with it what it had not sent yet.
+_WITH_OTHERS = frozenset(
+    {
+        KafkaError._FATAL,
+        KafkaError._FENCED,
+        KafkaError._PURGE_INFLIGHT,
+        KafkaError._PURGE_QUEUE,
+    }
+)
+
 Told = Callable[[KafkaError | None, Message], None]  # of a record's delivery
+
+
+class Ages:
+    """How old records may be, by what Kafka has refused: only it knows its limits, and its time.
+
+    A record that is forwarded with its own time may have been young enough when it was sent, and
+    be too old now. Its refusal ends the transaction, and would end each that tries again.
+    """
+
+    def __init__(self) -> None:
+        self._refused: dict[str, int] = {}  # by topic, the least age that was, in ms
+        self._oldest: dict[str, int] = {}  # by topic, of what this transaction was refused
+
+    def take(self, topic: str, timestamp: int) -> bool:
+        """Say whether Kafka has refused no record of a topic that was as young as this one."""
+        refused = self._refused.get(topic)
+        return refused is None or metrics.now_ms() - timestamp < refused
+
+    def noting(self, topic: str, timestamp: int) -> Told:
+        """Give what is to hear of the delivery of a record that has a time of its own."""
+
+        def note(error: KafkaError | None, _message: Message) -> None:
+            if error is not None and error.code() == KafkaError.INVALID_TIMESTAMP:
+                self._oldest[topic] = min(timestamp, self._oldest.get(topic, timestamp))
+
+        return note
+
+    def learn(self) -> bool:
+        """Learn from a transaction that has failed; False if there was nothing to learn.
+
+        Of records sent together all are refused for one: that was the oldest.
+        """
+        oldest, self._oldest = self._oldest, {}
+        for topic, timestamp in oldest.items():
+            age = metrics.now_ms() - timestamp
+            self._refused[topic] = min(age, self._refused.get(topic, age))
+        return bool(oldest)
 
 
 class Out:
     """Sends records of one partition; it waits while librdkafka's queue is full."""
 
-    def __init__(self, producer: Producer, prefix: str, partition: int) -> None:
+    def __init__(self, producer: Producer, prefix: str, partition: int, ages: Ages) -> None:
         self._send: Any = producer.produce
         self._producer = producer
         self._prefix = prefix
         self._partition = partition
+        self._ages = ages
+        self._heard: set[str] = set()  # topics of whose records the delivery of one is told
+        self.refused: dict[str, str] = {}  # by topic, why
+
+    def takes(self, topic: str, timestamp: int) -> bool:
+        """Say whether Kafka takes a record of this Kafka time, as far as is known."""
+        return self._ages.take(full_name(topic, self._prefix), timestamp)
 
     def produce(
         self,
@@ -33,8 +88,12 @@ class Out:
         name = full_name(topic, self._prefix)
         where = self._partition if partition is None else partition
         more: dict[str, Any] = {}
+        if name not in self._heard:
+            self._heard.add(name)
+            more["on_delivery"] = self._note
         if timestamp is not None:
             more["timestamp"] = timestamp
+            more["on_delivery"] = self._ages.noting(name, timestamp)
         if headers:
             more["headers"] = list(headers)
         if more:
@@ -46,10 +105,20 @@ class Out:
         """Send the rows of a changelog; `on_last` hears of the delivery of the last of them."""
         name, where = full_name(topic, self._prefix), self._partition
         last = next(reversed(rows))
+
+        def told(error: KafkaError | None, message: Message) -> None:
+            self._note(error, message)
+            on_last(error, message)
+
         for key, value in rows.items():
             if key is not last:
                 self._put_plain(name, value, key, where)
-        self._put(lambda: self._send(name, rows[last], last, where, on_delivery=on_last))
+        self._put(lambda: self._send(name, rows[last], last, where, on_delivery=told))
+
+    def _note(self, error: KafkaError | None, message: Message) -> None:
+        """Hear of the delivery of a record; what went with others is no reason."""
+        if error is not None and error.code() not in _WITH_OTHERS:
+            self.refused[message.topic() or ""] = error.str()
 
     def _put_plain(self, name: str, value: bytes | None, key: bytes | None, where: int) -> None:
         """Send what nearly every record is: nothing is made anew for it."""

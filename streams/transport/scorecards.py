@@ -86,6 +86,8 @@ class Follower:
         error = message.error()
         if error is not None and error.code() == KafkaError._PARTITION_EOF:
             self._at_end = True
+        elif error is not None:  # librdkafka asks on by itself
+            log.warning("fetch_failed", topic=self._place.topic, why=error.str())
         if error is not None or message.value() is None:
             return
         try:
@@ -97,6 +99,9 @@ class Follower:
                 raise BadData("its id or version is not the document's")
         except (Undecodable, BadData) as error:
             log.error("scorecard_refused", offset=message.offset(), why=str(error))
+            return
+        except Exception as error:  # nobody waits for this thread: it would end unnoticed
+            log.error("scorecard_refused", offset=message.offset(), why=repr(error))
             return
         if self.published.add(scorecard):
             metrics.scorecards_held.set(len(self.published.all()))

@@ -63,9 +63,11 @@ class Transport(base.Transport):
         restore: Callable[[list[int]], Awaitable[list[Held]]],
         on_ready: Callable[[list[int]], None],
         on_gone: Callable[[], None],
+        on_stuck: Callable[[str], None],
     ) -> Lane:
         """Set the transport up; gives the lane on which the agents' transactions run."""
         self.plan, self.restore = plan, restore
         self.on_ready, self.on_gone = on_ready, on_gone
         self.lane = Lane(plan.producer_config, plan.prefix, plan.commit_seconds)
+        self.lane.tries.on_stuck = on_stuck
         return self.lane

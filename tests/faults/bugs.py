@@ -78,8 +78,7 @@ BUGS = (
         LANE,
         (
             (
-                "await answered(producer.send_offsets_to_transaction, "
-                "places, self.metadata, ANSWER)",
+                "await answered(send, places, self.metadata, ANSWER)",
                 "assert places",
             ),
         ),
