@@ -147,16 +147,18 @@ def alter(brokers: str, topic: str, **settings: str) -> None:
 
 
 @pytest.mark.kafka
-def test_a_dispute_that_has_grown_too_old_to_be_moved_stops_no_partition(
-    broker: Broker, prefix: str, tmp_path: Path
+@pytest.mark.parametrize("number", [1, 10])
+def test_disputes_that_have_grown_too_old_to_be_moved_stop_no_partition(
+    broker: Broker, prefix: str, tmp_path: Path, number: int
 ) -> None:
     """Kafka took it when it was sent, and ends the transaction that would forward it."""
     with World(broker.bootstrap, prefix, tmp_path) as world:
         now = int(time.time() * 1000)
-        old, young = now - 3 * DAY, now - DAY // 2
+        young = now - DAY // 2
+        old = [now - (3 + each) * DAY for each in range(number)]
         world.send([Sent.of("consents", consent(now))])
-        for dispute_id, sent in (("old", old), ("young", young)):
-            value = encode("disputes", dispute(sent, dispute_id))
+        for sent in (*old, young):
+            value = encode("disputes", dispute(sent, f"d-{sent}"))
             topic, key = prefix + "disputes", CITIZEN.encode()
             world.producer.produce(topic, value, key, AWAY, timestamp=sent)
         assert world.producer.flush(30) == 0
@@ -164,11 +166,11 @@ def test_a_dispute_that_has_grown_too_old_to_be_moved_stops_no_partition(
         worker = world.worker().wait_ready()
         seen = world.wait_done(30)
         moved = [each for each in seen["disputes"] if each.partition == HOME]
-        assert [each.timestamp == young for each in moved] == [False, True]
-        (letter,) = map(dead_letters.read, seen["dead-letters"])
-        assert letter.reason == "dispute_out_of_time"
+        assert [each.timestamp == young for each in moved] == [False] * number + [True]
+        reasons = [dead_letters.read(each).reason for each in seen["dead-letters"]]
+        assert reasons == ["dispute_out_of_time"] * number
         forwarded = {"topic": "disputes", "outcome": "forwarded"}
-        assert worker.count("plainscore_events_total", **forwarded) == 2
+        assert worker.count("plainscore_events_total", **forwarded) == number + 1
         world.send([Sent.of("disputes", dispute(now, "next"), AWAY)])
         world.wait_done(30)
         assert worker.count("plainscore_transactions_total", end="unclear") <= 2
