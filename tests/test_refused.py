@@ -1,5 +1,6 @@
 """What Kafka refuses of a worker's output: nothing of it holds a partition up unnoticed."""
 
+import asyncio
 import json
 import time
 import urllib.request
@@ -9,6 +10,8 @@ from typing import Any
 from urllib.error import HTTPError
 
 import pytest
+import structlog
+from confluent_kafka import Consumer
 from confluent_kafka.admin import (  # type: ignore[attr-defined]
     AdminClient,
     AlterConfigOpType,
@@ -21,8 +24,14 @@ from streams.client import admin
 from streams.codec import encode
 from streams.embedded import Broker
 from streams.scoring.ledger import DAY
+from streams.tables.counted import Counted
+from streams.tables.overlay import Overlay
+from streams.tables.partition import PartitionStore, partition_folder
 from streams.topics import KINDS, partition_of
 from streams.transport import tries
+from streams.transport.batch import Batch
+from streams.transport.lane import Lane
+from streams.transport.part import Held
 from tests import memory
 from tests.lane_world import PARTITIONS, Sent, Worker, World, wait_for
 
@@ -138,16 +147,18 @@ def alter(brokers: str, topic: str, **settings: str) -> None:
 
 
 @pytest.mark.kafka
-def test_a_dispute_that_has_grown_too_old_to_be_moved_stops_no_partition(
-    broker: Broker, prefix: str, tmp_path: Path
+@pytest.mark.parametrize("number", [1, 10])
+def test_disputes_that_have_grown_too_old_to_be_moved_stop_no_partition(
+    broker: Broker, prefix: str, tmp_path: Path, number: int
 ) -> None:
     """Kafka took it when it was sent, and ends the transaction that would forward it."""
     with World(broker.bootstrap, prefix, tmp_path) as world:
         now = int(time.time() * 1000)
-        old, young = now - 3 * DAY, now - DAY // 2
+        young = now - DAY // 2
+        old = [now - (3 + each) * DAY for each in range(number)]
         world.send([Sent.of("consents", consent(now))])
-        for dispute_id, sent in (("old", old), ("young", young)):
-            value = encode("disputes", dispute(sent, dispute_id))
+        for sent in (*old, young):
+            value = encode("disputes", dispute(sent, f"d-{sent}"))
             topic, key = prefix + "disputes", CITIZEN.encode()
             world.producer.produce(topic, value, key, AWAY, timestamp=sent)
         assert world.producer.flush(30) == 0
@@ -155,11 +166,11 @@ def test_a_dispute_that_has_grown_too_old_to_be_moved_stops_no_partition(
         worker = world.worker().wait_ready()
         seen = world.wait_done(30)
         moved = [each for each in seen["disputes"] if each.partition == HOME]
-        assert [each.timestamp == young for each in moved] == [False, True]
-        (letter,) = map(dead_letters.read, seen["dead-letters"])
-        assert letter.reason == "dispute_out_of_time"
+        assert [each.timestamp == young for each in moved] == [False] * number + [True]
+        reasons = [dead_letters.read(each).reason for each in seen["dead-letters"]]
+        assert reasons == ["dispute_out_of_time"] * number
         forwarded = {"topic": "disputes", "outcome": "forwarded"}
-        assert worker.count("plainscore_events_total", **forwarded) == 2
+        assert worker.count("plainscore_events_total", **forwarded) == number + 1
         world.send([Sent.of("disputes", dispute(now, "next"), AWAY)])
         world.wait_done(30)
         assert worker.count("plainscore_transactions_total", end="unclear") <= 2
@@ -206,6 +217,38 @@ def test_what_fails_is_nobodys_trouble_once_another_holds_it(
     assert told == ["too large", ""]
 
 
+@pytest.mark.kafka
+def test_what_is_refused_while_a_batch_is_processed_is_told(
+    broker: Broker, prefix: str, tmp_path: Path
+) -> None:
+    """librdkafka refuses all that follows, and says nothing then but that it does."""
+    _make(broker.bootstrap, prefix)
+    topic = f"{prefix}score-changes"
+    alter(broker.bootstrap, topic, max_message_bytes="100")
+    config = {"bootstrap.servers": broker.bootstrap}
+    running = Lane({**config, "transactional.id": prefix}, prefix, 0.1)
+    running.on_unclear = lambda: None
+    store = PartitionStore.open(partition_folder(tmp_path, HOME))
+    held = Held(HOME, store, Overlay(store), Counted())
+    group = Consumer({**config, "group.id": prefix}).consumer_group_metadata()
+
+    async def run() -> None:
+        await running.begin()
+        await running.take(1, group, [held], {("consents", HOME): 0})
+        async with running.transaction(Batch(1, {HOME: []})) as parts:
+            for part in parts:
+                while True:
+                    part.out.produce("score-changes", b"key", b"x" * 1_000)
+                    await asyncio.sleep(0.1)
+        await running.leave()
+
+    with structlog.testing.capture_logs() as logged:
+        asyncio.run(run())
+    (unclear,) = [line for line in logged if line["event"] == "transaction_unclear"]
+    assert "too large" in unclear["why"]
+    assert topic in unclear["why"]
+
+
 def ready(worker: Worker) -> dict[str, str]:
     """What a worker waits for, as it says itself."""
     url = worker.events("metrics_served")[0]["url"]
@@ -230,17 +273,12 @@ def deleted(world: World, topic: str) -> Mend:
     client = AdminClient({"bootstrap.servers": world.brokers})  # its futures end with it
     for future in client.delete_topics([topic], operation_timeout=30).values():
         future.result(30)
-    return lambda: _made(world)
+    return lambda: _make(world.brokers, world.prefix)
 
 
-def _made(world: World) -> None:
-    admin.apply(
-        world.brokers,
-        prefix=world.prefix,
-        partitions=PARTITIONS,
-        replication=1,
-        audiences=("bikes",),
-    )
+def _make(brokers: str, prefix: str) -> None:
+    given = {"partitions": PARTITIONS, "replication": 1, "audiences": ("bikes",)}
+    admin.apply(brokers, prefix=prefix, **given)
 
 
 @pytest.mark.parametrize(
