@@ -50,6 +50,7 @@ class Lane:
         self.most = FIRST_RECORDS  # in the next batch
         self._running = asyncio.Lock()
         self._next: dict[tuple[str, int], int] = {}  # what was committed of each input
+        self._starts: dict[tuple[str, int], int] = {}  # where inputs began, until it is committed
         self.held: dict[int, Held] = {}
         self.generation = NONE
         self.metadata: Any = None
@@ -134,7 +135,7 @@ class Lane:
             fence = {("consents", p.number): self._next["consents", p.number] for p in parts}
             places = [
                 TopicPartition(full_name(topic, self._prefix), partition, offset)
-                for (topic, partition), offset in (fence | batch.positions).items()
+                for (topic, partition), offset in (self._starts | fence | batch.positions).items()
             ]
             await answered(producer.send_offsets_to_transaction, places, self.metadata, ANSWER)
             # Only now: what Kafka refused has failed the transaction, and this call says why.
@@ -147,6 +148,7 @@ class Lane:
         with metrics.commit_phase.labels("write").time():
             await asyncio.get_running_loop().run_in_executor(None, write_stores, parts)
         self._next.update(batch.positions)
+        self._starts = {}
         self._failures = 0
         count(batch, parts)
 
@@ -196,6 +198,8 @@ class Lane:
         async with self._running:
             self.generation, self.metadata = generation, metadata
             self._next = dict(offsets)
+            # Also of quiet topics: what Kafka deleted unread would else be missed once more.
+            self._starts = dict(offsets)
 
     def shut(self) -> None:
         """Let no batch in any more: the partitions are let go next."""

@@ -81,6 +81,7 @@ class Member(threading.Thread):
         self._ended: BaseException | None = None  # set: no call is served any more
         self._fetched = Fetched(prefix)
         self._places: list[Place] = []  # what the group has assigned
+        self._missed: dict[Place, int] = {}  # records that Kafka has deleted before we read them
         self._reading = False  # between `read_from` and the end of a generation
         self._paused = False
         self._noted = 0.0
@@ -175,9 +176,32 @@ class Member(threading.Thread):
             if each.error is not None:  # to read from the start for that would turn back the gate
                 raise KafkaException(each.error)
         offsets = {self._place(each): each.offset for each in asked}
-        new = [place for place, offset in offsets.items() if offset < 0]
-        self.unread = {number for topic, number in new if topic == "consents"}
-        return offsets | self._asked(dict.fromkeys(new, EARLIEST))
+        starts = self._asked(dict.fromkeys(offsets, EARLIEST))
+        ends = self._asked(dict.fromkeys(offsets, LATEST))
+        self.unread = {n for (topic, n), at in offsets.items() if topic == "consents" and at < 0}
+        for (topic, number), offset in offsets.items():
+            if offset > ends[topic, number]:
+                offsets[topic, number] = self._beyond(topic, number, offset)
+        self._missed = {p: starts[p] - at for p, at in offsets.items() if 0 <= at < starts[p]}
+        return {place: max(at, starts[place]) for place, at in offsets.items()}
+
+    def _beyond(self, topic: str, number: int, position: int) -> int:
+        """Give the position in place of one beyond the topic's end; refuse to find one in the gate.
+
+        To read events again changes nothing. Earlier consents and shares would be in force again,
+        for a moment: they would erase, and show to others, what later ones keep.
+        """
+        if topic in GATE:
+            raise _beyond_the_end(full_name(topic, self._prefix), number, self._config["group.id"])
+        log.warning(
+            "topic_read_again",
+            topic=topic,
+            partition=number,
+            position=position,
+            why="the group's position lies beyond its end: Kafka has lost records of it, or it was "
+            "made anew",
+        )
+        return -1
 
     def read_from(self, generation: int, offsets: Mapping[Place, int]) -> bool:
         """Begin to read at these offsets; False if the assignment is no longer the same.
@@ -188,6 +212,18 @@ class Member(threading.Thread):
         if generation != self.generation:
             return False
         self._fetched.begin(offsets)
+        missed, self._missed = self._missed, {}
+        for (topic, partition), records in missed.items():
+            metrics.missed(topic, records)
+            log.error(
+                "records_deleted_unread",
+                topic=topic,
+                partition=partition,
+                at_most=records,  # offsets: some may be marks of transactions
+                why="their retention ended, or somebody had Kafka delete them",
+                next_step="Have their senders send them again: repeats change nothing. Give the "
+                "topic a retention.ms longer than workers may be down or behind.",
+            )
         for (topic, partition), offset in offsets.items():
             metrics.lag.reached(topic, partition, offset, 0)
         places = [self._where(place, offset) for place, offset in offsets.items()]
@@ -259,12 +295,23 @@ class Member(threading.Thread):
             error = message.error()
             if error.code() in KEPT_OUT:  # librdkafka would ask on for ever
                 raise KafkaException(error)
-            if error.code() != KafkaError._FATAL:
+            if error.code() == KafkaError._AUTO_OFFSET_RESET:
+                self._take_again(f"{message.topic()} no longer holds what comes next")
+            elif error.code() != KafkaError._FATAL:
                 log.warning("fetch_failed", topic=message.topic(), why=error.str())
             elif _SAME_NAME not in error.str():
                 raise KafkaException(error)
             else:
                 self._join_again()
+
+    def _take_again(self, why: str) -> None:
+        """Take the partitions anew, as if the group had just given them."""
+        if not self._reading:  # it is under way
+            return
+        log.warning("taking_again", why=why)
+        partitions = self._consumer.assignment()
+        self._revoked(self._consumer, partitions)
+        self._assigned(self._consumer, partitions)
 
     def _join_again(self) -> None:
         """Join as a new consumer: this one has ended, as one of its name has joined after it.
@@ -444,6 +491,16 @@ def _taken() -> BadUsage:
         "Another worker has started under this one's name, and goes on in its place",
         where="the state folder of one is a copy of the other's",
         next_step="Delete the copy and start that worker again: it takes a name of its own.",
+    )
+
+
+def _beyond_the_end(topic: str, number: int, group: str) -> BadUsage:
+    return BadUsage(
+        f"The group's position lies beyond the end of {topic}, partition {number}: the topic was "
+        "deleted and made again, or Kafka has lost the last of it",
+        where=f"group {group}",
+        next_step="Set its position with kafka-consumer-groups.sh --reset-offsets: --to-earliest "
+        "if the topic was made again, else --to-latest. Then publish again what is missing.",
     )
 
 
