@@ -1,4 +1,4 @@
-"""What a worker does when Kafka takes away what it has not read."""
+"""What a worker does when Kafka takes away what it has not read, or changes a topic under it."""
 
 import os
 import signal
@@ -8,10 +8,10 @@ from pathlib import Path
 
 import pytest
 from confluent_kafka import Consumer, KafkaException, TopicPartition
-from confluent_kafka.admin import AdminClient
+from confluent_kafka.admin import AdminClient, NewTopic
 
 from streams.embedded import Broker
-from streams.topics import KINDS
+from streams.topics import KINDS, topic_of
 from tests.lane_world import PARTITIONS, History, Place, Worker, World, flood, wait_for
 
 pytestmark = pytest.mark.kafka
@@ -59,6 +59,22 @@ def delete_all_but(world: World, kept: int) -> dict[int, int]:
     for done in admin.delete_records(asked).values():
         done.result(30)
     return gone
+
+
+def make_anew(world: World, topic: str) -> None:
+    """Delete a topic and make it again."""
+    admin, name = AdminClient({"bootstrap.servers": world.brokers}), world.prefix + topic
+    admin.delete_topics([name])[name].result(30)
+    until = time.monotonic() + 30
+    while True:
+        try:
+            new = NewTopic(name, PARTITIONS, 1, config=topic_of(topic).config)
+            admin.create_topics([new])[name].result(30)
+        except KafkaException:  # the old one is not gone yet
+            assert time.monotonic() < until
+            time.sleep(0.01)
+        else:
+            return
 
 
 def move_positions(world: World, topic: str) -> None:
@@ -135,6 +151,49 @@ def test_records_that_are_deleted_before_a_running_worker_reads_them_are_told_an
     assert counted(worker, topic="purchases", reason="deleted_unread") == sum(gone.values())
     left = 200 + PARTITIONS * KEPT
     wait_for(lambda: counted(worker, topic="purchases", outcome="scored") == left, 10, "all count")
+
+
+@pytest.mark.parametrize("events", [20, 400], ids=["shorter", "longer"])
+def test_a_topic_of_events_that_is_made_anew_is_read_from_its_start(
+    world: World, history: History, events: int
+) -> None:
+    """Also where it is longer by then than the one before: Kafka alone would go on in its midst."""
+    worker = world.worker().wait_ready()
+    world.send(flood(history.names, 200, 1))
+    world.wait_done()
+    make_anew(world, "purchases")
+    sent = flood(history.names, events, 2)
+    world.send(sent)
+    wait_for(
+        lambda: (
+            worker.ended() or counted(worker, topic="purchases", outcome="scored") >= 200 + events
+        ),
+        30,
+        "all of the new ones are scored",
+    )
+    assert not missed(worker)
+
+
+@pytest.mark.parametrize("citizens", [8, 200], ids=["shorter", "longer"])
+def test_events_wait_for_consents_in_a_topic_that_is_made_anew(
+    world: World, history: History, citizens: int
+) -> None:
+    worker = world.worker().wait_ready()
+    world.send(flood(history.names, 200, 1))
+    world.wait_done()
+    make_anew(world, "consents")
+    new = History(72, citizens=citizens)
+    world.send(new.consents(KINDS))
+    if citizens > len(history.names):  # it is a longer topic that can be told by its id alone
+        time.sleep(2)
+    world.send(flood(new.names, 200, 2))
+    wait_for(
+        lambda: worker.ended() or counted(worker, topic="purchases") >= 400, 30, "they are read"
+    )
+    assert counted(worker, topic="purchases", reason="no_consent") == 0
+    world.send(flood(history.names, 200, 3))
+    wait_for(lambda: counted(worker, topic="purchases") >= 600, 30, "they are read")
+    assert counted(worker, topic="purchases", outcome="scored") == 600
 
 
 def test_a_position_beyond_the_end_of_a_topic_of_events_begins_at_its_start(

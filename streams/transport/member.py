@@ -26,7 +26,7 @@ from confluent_kafka.admin import AdminClient, OffsetSpec  # type: ignore[attr-d
 
 from streams import metrics
 from streams.errors import BadUsage
-from streams.offsets import EARLIEST, LATEST, list_offsets
+from streams.offsets import EARLIEST, LATEST, list_offsets, topic_ids
 from streams.outage import ASK, KEPT_OUT
 from streams.topics import GATE, INPUTS, bare_name, full_name
 from streams.transport.batch import MOST_BYTES, MOST_RECORDS, Batch
@@ -81,6 +81,7 @@ class Member(threading.Thread):
         self._ended: BaseException | None = None  # set: no call is served any more
         self._fetched = Fetched(prefix)
         self._places: list[Place] = []  # what the group has assigned
+        self._ids: dict[str, str] = {}  # of the topics that they were taken in
         self._missed: dict[Place, int] = {}  # records that Kafka has deleted before we read them
         self._reading = False  # between `read_from` and the end of a generation
         self._paused = False
@@ -170,6 +171,7 @@ class Member(threading.Thread):
         """
         if not self._places:
             return {}
+        ids = topic_ids(self._admin, self._topics)
         partitions = [self._where(place) for place in self._places]
         asked = self._consumer.committed(partitions, timeout=ASK)
         for each in asked:
@@ -178,10 +180,15 @@ class Member(threading.Thread):
         offsets = {self._place(each): each.offset for each in asked}
         starts = self._asked(dict.fromkeys(offsets, EARLIEST))
         ends = self._asked(dict.fromkeys(offsets, LATEST))
-        self.unread = {n for (topic, n), at in offsets.items() if topic == "consents" and at < 0}
+        anew = {self._bare(name) for name, before in self._ids.items() if ids[name] != before}
+        new = {number for (topic, number), at in offsets.items() if topic == "consents" and at < 0}
+        self.unread = set() if "consents" in anew else new
         for (topic, number), offset in offsets.items():
-            if offset > ends[topic, number]:
+            if topic in anew:  # the position was one in the topic before
+                offsets[topic, number] = -1
+            elif offset > ends[topic, number]:
                 offsets[topic, number] = self._beyond(topic, number, offset)
+        self._ids = ids
         self._missed = {p: starts[p] - at for p, at in offsets.items() if 0 <= at < starts[p]}
         return {place: max(at, starts[place]) for place, at in offsets.items()}
 
@@ -241,6 +248,10 @@ class Member(threading.Thread):
 
     def fetch(self, seconds: float, most: int = MOST_RECORDS) -> Batch | None:
         """Gather a batch; None if nothing came in time, or if the assignment changed."""
+        if self._reading and time.monotonic() - self._noted > IDLE:
+            self._noted = time.monotonic()
+            self._note_ends()
+            self._note_topics()
         if not self._reading:
             self._idle()
             time.sleep(WAIT / 10)
@@ -248,7 +259,6 @@ class Member(threading.Thread):
         if self._paused:
             self._consumer.resume(self._consumer.assignment())
             self._paused = False
-        self._note_ends()
         generation = self.generation
         deadline = time.monotonic() + seconds
         fetched = self._fetched
@@ -309,9 +319,10 @@ class Member(threading.Thread):
         if not self._reading:  # it is under way
             return
         log.warning("taking_again", why=why)
-        partitions = self._consumer.assignment()
+        partitions, ids = self._consumer.assignment(), self._ids
         self._revoked(self._consumer, partitions)
         self._assigned(self._consumer, partitions)
+        self._ids = ids
 
     def _join_again(self) -> None:
         """Join as a new consumer: this one has ended, as one of its name has joined after it.
@@ -350,6 +361,10 @@ class Member(threading.Thread):
         }
         ends = self._ends(behind)
         if ends is None:
+            return ()
+        read = fetched.reached
+        if any(read.get(place, 0) > end for of in ends.values() for place, end in of.items()):
+            self._take_again("consents or shares end before what was read of them")
             return ()
         held_back: list[TopicPartition] = []
         topics: tuple[str, ...] = INPUTS
@@ -417,14 +432,25 @@ class Member(threading.Thread):
 
     def _note_ends(self) -> None:
         """Tell the metrics how far the input reaches, as librdkafka has last heard."""
-        if time.monotonic() - self._noted < IDLE:
-            return
-        self._noted = time.monotonic()
         for place, reached in self._fetched.reached.items():
             _, end = self._consumer.get_watermark_offsets(self._where(place), cached=True)
             if end >= 0:  # what lies between the last record and the end is no record
                 end = self._fetched.after_last[place] if reached >= end else end
                 metrics.lag.end(*place, end)
+
+    def _note_topics(self) -> None:
+        """Take a topic that was deleted and made again for another: no offset tells of it.
+
+        librdkafka goes on where it was in the one before, if the new one is as long.
+        """
+        if not self._ids:  # no partition is held
+            return
+        try:
+            ids = topic_ids(self._admin, self._topics)
+        except KafkaException:  # asked again soon
+            return
+        if ids != self._ids:
+            self._take_again("a topic was deleted and made again")
 
     def _idle(self) -> None:
         """Serve the group's protocol while nothing is fetched."""
@@ -464,7 +490,7 @@ class Member(threading.Thread):
         return [place for place in places if place[1] not in torn]
 
     def _revoked(self, _consumer: Consumer, _partitions: list[TopicPartition]) -> None:
-        self._places = []
+        self._places, self._ids = [], {}
         self.assignment = self._begin_generation()
         self._on_revoked()
 
