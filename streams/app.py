@@ -98,7 +98,7 @@ def consumer_config(settings: Settings, name: Name, memory: Memory) -> dict[str,
         "group.id": settings.group,
         "enable.auto.commit": False,
         "enable.auto.offset.store": False,
-        "auto.offset.reset": "earliest",
+        "auto.offset.reset": "error",  # `Member` says where to begin, and what is missing there
         "isolation.level": "read_committed",
         # Equal partition counts, so partition p of all topics goes to one member.
         "partition.assignment.strategy": "range",

@@ -215,7 +215,7 @@ def _version() -> str:
 
 events = Counter(
     "plainscore_events",
-    "Records read and committed, by what became of them and why.",
+    "Records read and committed, by what became of them and why; or deleted unread by Kafka.",
     ("topic", "outcome", "reason"),
     registry=REGISTRY,
 )
@@ -314,6 +314,11 @@ def count(outcome: Outcome) -> None:
         events.labels(topic, end, reason).inc(number)
         if end == "dead_letter":
             dead_letters.labels(topic, reason).inc(number)
+
+
+def missed(topic: str, records: int) -> None:
+    """Add records that Kafka deleted before they were read; marks of transactions among them."""
+    events.labels(topic, "dropped", "deleted_unread").inc(records)
 
 
 def drop(partition: int) -> None:

@@ -1,8 +1,8 @@
-"""Where partitions of topics begin and end, asked of the brokers."""
+"""Where partitions of topics begin and end, and which topics they are, asked of the brokers."""
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 
-from confluent_kafka import KafkaError, KafkaException, TopicPartition
+from confluent_kafka import KafkaError, KafkaException, TopicCollection, TopicPartition
 from confluent_kafka.admin import AdminClient, OffsetSpec  # type: ignore[attr-defined]
 
 from streams.outage import ASK
@@ -26,3 +26,12 @@ def list_offsets(
         # That is what comes of a leader that died; it is no error in librdkafka's eyes.
         raise KafkaException(KafkaError(KafkaError._TIMED_OUT, "a leader gave no answer"))
     return found
+
+
+def topic_ids(admin: AdminClient, names: Collection[str]) -> dict[str, str]:
+    """Ask once for the ids of topics, by name: one that is made anew has another.
+
+    Raises KafkaException without an answer for each.
+    """
+    described = admin.describe_topics(TopicCollection(list(names)), request_timeout=ASK)
+    return {name: str(answer.result().topic_id) for name, answer in described.items()}

@@ -9,12 +9,12 @@ from dataclasses import dataclass
 from typing import Any
 
 import structlog
-from confluent_kafka import KafkaError, KafkaException, TopicCollection, TopicPartition
+from confluent_kafka import KafkaError, KafkaException, TopicPartition
 from confluent_kafka.admin import AdminClient
 
 from streams.errors import PlainscoreError, Unreachable
-from streams.offsets import EARLIEST, LATEST, list_offsets
-from streams.outage import AGAIN, ASK, passes
+from streams.offsets import EARLIEST, LATEST, list_offsets, topic_ids
+from streams.outage import AGAIN, passes
 from streams.topics import CHANGELOGS, full_name
 
 OnWait = Callable[[], None]  # called while no broker answers
@@ -61,8 +61,7 @@ def _ends(
     admin = AdminClient({**consumer_config, "log_level": 0})
     asked_ms = time.time_ns() // 1_000_000
     names = {full_name(topic, prefix): table for table, topic in CHANGELOGS.items()}
-    described = admin.describe_topics(TopicCollection(list(names)), request_timeout=ASK)
-    ids = {table: str(described[name].result().topic_id) for name, table in names.items()}
+    ids = {names[name]: given for name, given in topic_ids(admin, names).items()}
     ends = {number: Ends(asked_ms, ids, {}, {}) for number in partitions}
     places = [TopicPartition(name, number) for name in names for number in partitions]
     for place, offset in list_offsets(admin, dict.fromkeys(places, EARLIEST)).items():

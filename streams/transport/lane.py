@@ -18,9 +18,10 @@ from streams import metrics
 from streams.outage import AGAIN, ASK, KEPT_OUT, passes
 from streams.tables.partition import PartitionStore
 from streams.topics import full_name
+from streams.transport.ages import Ages
 from streams.transport.batch import MOST_RECORDS, Batch
 from streams.transport.fetched import Place
-from streams.transport.out import Ages, Out
+from streams.transport.out import Out
 from streams.transport.part import Held, Part, count, hold_back, in_turn, write_stores
 from streams.transport.tries import Tries
 from streams.waiting import ANSWER, answered, to_the_end
@@ -52,6 +53,7 @@ class Lane:
         self.most = FIRST_RECORDS  # in the next batch
         self._running = asyncio.Lock()
         self._next: dict[tuple[str, int], int] = {}  # what was committed of each input
+        self._starts: dict[tuple[str, int], int] = {}  # where inputs began, until it is committed
         self.held: dict[int, Held] = {}
         self.generation = NONE
         self.metadata: Any = None
@@ -160,6 +162,7 @@ class Lane:
         with metrics.commit_phase.labels("write").time():
             await asyncio.get_running_loop().run_in_executor(None, write_stores, parts)
         self._next.update(batch.positions)
+        self._starts = {}
         self.tries.committed(_places(batch))
         count(batch, parts)
 
@@ -169,7 +172,7 @@ class Lane:
         fence = {("consents", p.number): self._next["consents", p.number] for p in parts}
         places = [
             TopicPartition(full_name(topic, self._prefix), partition, offset)
-            for (topic, partition), offset in (fence | batch.positions).items()
+            for (topic, partition), offset in (self._starts | fence | batch.positions).items()
         ]
         send = self._producer.send_offsets_to_transaction
         await answered(send, places, self.metadata, ANSWER)
@@ -218,6 +221,8 @@ class Lane:
         async with self._running:
             self.generation, self.metadata = generation, metadata
             self._next = dict(offsets)
+            # Also of quiet topics: what Kafka deleted unread would else be missed once more.
+            self._starts = dict(offsets)
             self.tries.only(self.held)
 
     def shut(self) -> None:

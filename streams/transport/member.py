@@ -26,7 +26,7 @@ from confluent_kafka.admin import AdminClient, OffsetSpec  # type: ignore[attr-d
 
 from streams import metrics
 from streams.errors import BadUsage
-from streams.offsets import EARLIEST, LATEST, list_offsets
+from streams.offsets import EARLIEST, LATEST, list_offsets, topic_ids
 from streams.outage import ASK, KEPT_OUT
 from streams.topics import GATE, INPUTS, bare_name, full_name
 from streams.transport.batch import MOST_BYTES, MOST_RECORDS, Batch
@@ -81,6 +81,8 @@ class Member(threading.Thread):
         self._ended: BaseException | None = None  # set: no call is served any more
         self._fetched = Fetched(prefix)
         self._places: list[Place] = []  # what the group has assigned
+        self._ids: dict[str, str] = {}  # of the topics that they were taken in
+        self._missed: dict[Place, int] = {}  # records that Kafka has deleted before we read them
         self._reading = False  # between `read_from` and the end of a generation
         self._paused = False
         self._noted = 0.0
@@ -169,15 +171,44 @@ class Member(threading.Thread):
         """
         if not self._places:
             return {}
+        ids = topic_ids(self._admin, self._topics)
         partitions = [self._where(place) for place in self._places]
         asked = self._consumer.committed(partitions, timeout=ASK)
         for each in asked:
             if each.error is not None:  # to read from the start for that would turn back the gate
                 raise KafkaException(each.error)
         offsets = {self._place(each): each.offset for each in asked}
-        new = [place for place, offset in offsets.items() if offset < 0]
-        self.unread = {number for topic, number in new if topic == "consents"}
-        return offsets | self._asked(dict.fromkeys(new, EARLIEST))
+        starts = self._asked(dict.fromkeys(offsets, EARLIEST))
+        ends = self._asked(dict.fromkeys(offsets, LATEST))
+        anew = {self._bare(name) for name, before in self._ids.items() if ids[name] != before}
+        new = {number for (topic, number), at in offsets.items() if topic == "consents" and at < 0}
+        self.unread = set() if "consents" in anew else new
+        for (topic, number), offset in offsets.items():
+            if topic in anew:  # the position was one in the topic before
+                offsets[topic, number] = -1
+            elif offset > ends[topic, number]:
+                offsets[topic, number] = self._beyond(topic, number, offset)
+        self._ids = ids
+        self._missed = {p: starts[p] - at for p, at in offsets.items() if 0 <= at < starts[p]}
+        return {place: max(at, starts[place]) for place, at in offsets.items()}
+
+    def _beyond(self, topic: str, number: int, position: int) -> int:
+        """Give the position in place of one beyond the topic's end; refuse to find one in the gate.
+
+        To read events again changes nothing. Earlier consents and shares would be in force again,
+        for a moment: they would erase, and show to others, what later ones keep.
+        """
+        if topic in GATE:
+            raise _beyond_the_end(full_name(topic, self._prefix), number, self._config["group.id"])
+        log.warning(
+            "topic_read_again",
+            topic=topic,
+            partition=number,
+            position=position,
+            why="the group's position lies beyond its end: Kafka has lost records of it, or it was "
+            "made anew",
+        )
+        return -1
 
     def read_from(self, generation: int, offsets: Mapping[Place, int]) -> bool:
         """Begin to read at these offsets; False if the assignment is no longer the same.
@@ -188,6 +219,18 @@ class Member(threading.Thread):
         if generation != self.generation:
             return False
         self._fetched.begin(offsets)
+        missed, self._missed = self._missed, {}
+        for (topic, partition), records in missed.items():
+            metrics.missed(topic, records)
+            log.error(
+                "records_deleted_unread",
+                topic=topic,
+                partition=partition,
+                at_most=records,  # offsets: some may be marks of transactions
+                why="their retention ended, or somebody had Kafka delete them",
+                next_step="Have their senders send them again: repeats change nothing. Give the "
+                "topic a retention.ms longer than workers may be down or behind.",
+            )
         for (topic, partition), offset in offsets.items():
             metrics.lag.reached(topic, partition, offset, 0)
         places = [self._where(place, offset) for place, offset in offsets.items()]
@@ -205,6 +248,10 @@ class Member(threading.Thread):
 
     def fetch(self, seconds: float, most: int = MOST_RECORDS) -> Batch | None:
         """Gather a batch; None if nothing came in time, or if the assignment changed."""
+        if self._reading and time.monotonic() - self._noted > IDLE:
+            self._noted = time.monotonic()
+            self._note_ends()
+            self._note_topics()
         if not self._reading:
             self._idle()
             time.sleep(WAIT / 10)
@@ -212,7 +259,6 @@ class Member(threading.Thread):
         if self._paused:
             self._consumer.resume(self._consumer.assignment())
             self._paused = False
-        self._note_ends()
         generation = self.generation
         deadline = time.monotonic() + seconds
         fetched = self._fetched
@@ -259,12 +305,24 @@ class Member(threading.Thread):
             error = message.error()
             if error.code() in KEPT_OUT:  # librdkafka would ask on for ever
                 raise KafkaException(error)
-            if error.code() != KafkaError._FATAL:
+            if error.code() == KafkaError._AUTO_OFFSET_RESET:
+                self._take_again(f"{message.topic()} no longer holds what comes next")
+            elif error.code() != KafkaError._FATAL:
                 log.warning("fetch_failed", topic=message.topic(), why=error.str())
             elif _SAME_NAME not in error.str():
                 raise KafkaException(error)
             else:
                 self._join_again()
+
+    def _take_again(self, why: str) -> None:
+        """Take the partitions anew, as if the group had just given them."""
+        if not self._reading:  # it is under way
+            return
+        log.warning("taking_again", why=why)
+        partitions, ids = self._consumer.assignment(), self._ids
+        self._revoked(self._consumer, partitions)
+        self._assigned(self._consumer, partitions)
+        self._ids = ids
 
     def _join_again(self) -> None:
         """Join as a new consumer: this one has ended, as one of its name has joined after it.
@@ -303,6 +361,10 @@ class Member(threading.Thread):
         }
         ends = self._ends(behind)
         if ends is None:
+            return ()
+        read = fetched.reached
+        if any(read.get(place, 0) > end for of in ends.values() for place, end in of.items()):
+            self._take_again("consents or shares end before what was read of them")
             return ()
         held_back: list[TopicPartition] = []
         topics: tuple[str, ...] = INPUTS
@@ -370,14 +432,25 @@ class Member(threading.Thread):
 
     def _note_ends(self) -> None:
         """Tell the metrics how far the input reaches, as librdkafka has last heard."""
-        if time.monotonic() - self._noted < IDLE:
-            return
-        self._noted = time.monotonic()
         for place, reached in self._fetched.reached.items():
             _, end = self._consumer.get_watermark_offsets(self._where(place), cached=True)
             if end >= 0:  # what lies between the last record and the end is no record
                 end = self._fetched.after_last[place] if reached >= end else end
                 metrics.lag.end(*place, end)
+
+    def _note_topics(self) -> None:
+        """Take a topic that was deleted and made again for another: no offset tells of it.
+
+        librdkafka goes on where it was in the one before, if the new one is as long.
+        """
+        if not self._ids:  # no partition is held
+            return
+        try:
+            ids = topic_ids(self._admin, self._topics)
+        except KafkaException:  # asked again soon
+            return
+        if ids != self._ids:
+            self._take_again("a topic was deleted and made again")
 
     def _idle(self) -> None:
         """Serve the group's protocol while nothing is fetched."""
@@ -417,7 +490,7 @@ class Member(threading.Thread):
         return [place for place in places if place[1] not in torn]
 
     def _revoked(self, _consumer: Consumer, _partitions: list[TopicPartition]) -> None:
-        self._places = []
+        self._places, self._ids = [], {}
         self.assignment = self._begin_generation()
         self._on_revoked()
 
@@ -444,6 +517,16 @@ def _taken() -> BadUsage:
         "Another worker has started under this one's name, and goes on in its place",
         where="the state folder of one is a copy of the other's",
         next_step="Delete the copy and start that worker again: it takes a name of its own.",
+    )
+
+
+def _beyond_the_end(topic: str, number: int, group: str) -> BadUsage:
+    return BadUsage(
+        f"The group's position lies beyond the end of {topic}, partition {number}: the topic was "
+        "deleted and made again, or Kafka has lost the last of it",
+        where=f"group {group}",
+        next_step="Set its position with kafka-consumer-groups.sh --reset-offsets: --to-earliest "
+        "if the topic was made again, else --to-latest. Then publish again what is missing.",
     )
 
 

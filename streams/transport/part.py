@@ -14,8 +14,9 @@ from streams.tables.counted import Counted
 from streams.tables.overlay import Overlay
 from streams.tables.partition import PartitionStore
 from streams.topics import CHANGELOGS
+from streams.transport.ages import Told
 from streams.transport.batch import Batch
-from streams.transport.out import Out, Told
+from streams.transport.out import Out
 
 Offsets = dict[str, int]  # by table, the next offset of its changelog; -1 until it is known
 
