@@ -17,7 +17,7 @@ from hypothesis import strategies as st
 from structlog.testing import capture_logs
 
 from streams import metrics
-from streams.errors import BadUsage, PlainscoreError
+from streams.errors import BadData, BadUsage, PlainscoreError
 from streams.tables.counted import Counted
 from streams.tables.ends import Ends
 from streams.tables.overlay import Overlay
@@ -396,7 +396,7 @@ ENDS = Ends(NOW, IDS, {"citizens": 10, "ledger": 10}, {"citizens": 20, "ledger":
         ({"citizens": 10, "ledger": 20}, 0, FORM, True),
         ({"citizens": 10, "ledger": 20}, DAY // 2, FORM, True),
         ({"citizens": 10, "ledger": 20}, DAY // 2 + 1, FORM, False),
-        ({"citizens": 9, "ledger": 20}, 0, FORM, False),
+        ({"citizens": 0, "ledger": 20}, 0, FORM, False),
         ({"citizens": 10, "ledger": 21}, 0, FORM, False),
         ({"citizens": 10}, 0, FORM, False),
         ({"citizens": 10, "ledger": 20}, 0, FORM + 1, False),
@@ -411,6 +411,14 @@ def test_which_folder_may_go_on(
     store = PartitionStore.open(tmp_path / "p")
     assert usable(store, ENDS, DAY) is expected
     store.close()
+
+
+def test_a_folder_that_may_hold_what_its_changelog_has_lost_is_not_given_up(
+    store: PartitionStore,
+) -> None:
+    store.write({}, {}, {"citizens": 9, "ledger": 20}, None, NOW)
+    with pytest.raises(BadData, match="citizens-changelog"):
+        usable(store, ENDS, DAY)
 
 
 def test_a_new_folder_may_be_used(store: PartitionStore) -> None:

@@ -10,11 +10,11 @@ from typing import Any
 from uuid import uuid4
 
 import pytest
-from confluent_kafka import Producer
+from confluent_kafka import Producer, TopicPartition
 from confluent_kafka.admin import AdminClient, NewTopic
 
 from streams.embedded import Broker
-from streams.errors import Unreachable
+from streams.errors import BadData, Unreachable
 from streams.outcome import Outcome
 from streams.scoring.citizen import Account, AccountKey, Citizen
 from streams.state import ERASURE, write_citizen
@@ -58,6 +58,12 @@ class Changelogs:
     def delete(self) -> None:
         admin = AdminClient(self.config)
         for future in admin.delete_topics(self.names, operation_timeout=30).values():
+            future.result(30)
+
+    def delete_records(self, table: str, before: int) -> None:
+        admin = AdminClient(self.config)
+        place = TopicPartition(self.prefix + CHANGELOGS[table], PARTITION, before)
+        for future in admin.delete_records([place]).values():
             future.result(30)
 
     def begin(self) -> Producer:
@@ -195,6 +201,22 @@ def test_a_folder_of_no_use_is_restored_from_the_start(changelogs: Changelogs, s
         next(path.glob("MANIFEST-*")).write_bytes(b"not this")
     store, restored = changelogs.open()
     assert (restored.records, dict(store.rows("ledger"))) == (2, {b"1": b"one", b"2": b"two"})
+    store.close()
+
+
+def test_a_folder_is_kept_where_its_changelog_has_lost_what_it_has_not_read(
+    changelogs: Changelogs,
+) -> None:
+    """It may be the last to hold what the changelog held before."""
+    changelogs.commit("ledger", {b"1": b"one"})
+    store, _ = changelogs.open()
+    store.close()
+    changelogs.commit("ledger", {b"2": b"two"})
+    changelogs.delete_records("ledger", before=4)
+    with pytest.raises(BadData, match="begins at offset 4"):
+        changelogs.open()
+    store = PartitionStore.open(store.path)
+    assert dict(store.rows("ledger")) == {b"1": b"one"}
     store.close()
 
 

@@ -10,6 +10,7 @@ from typing import Any
 import structlog
 from confluent_kafka import Consumer, KafkaError, Message, TopicPartition
 
+from streams.errors import BadData
 from streams.marks import HEARTBEAT
 from streams.outage import passes
 from streams.state import standing_of
@@ -50,7 +51,12 @@ def open_restored(
     path = partition_folder(state_dir, partition)
     try:
         store = PartitionStore.open(path)
-        if not usable(store, ends, delete_retention_ms):
+        try:
+            keep = usable(store, ends, delete_retention_ms)
+        except BaseException:
+            store.close()
+            raise
+        if not keep:
             store.close()
             PartitionStore.destroy(path)
             store = PartitionStore.open(path)
@@ -70,7 +76,8 @@ def usable(store: PartitionStore, ends: Ends, delete_retention_ms: int) -> bool:
     """Tell whether the folder's rows, and the changelogs' tails, make the tables.
 
     If not, the log says why, and the folder must be destroyed: a tombstone that it never read may
-    have left the changelog, and an erased citizen would come back.
+    have left the changelog, and an erased citizen would come back. Raises BadData where the folder
+    may be the last to hold what a changelog has lost.
     """
     reason = _unusable(store, ends, delete_retention_ms)
     if reason is not None:
@@ -90,9 +97,22 @@ def _unusable(store: PartitionStore, ends: Ends, delete_retention_ms: int) -> st
         return "its last write is older than half of the changelogs' delete.retention.ms"
     for table in TABLES:
         offset = offsets.get(table)
+        if offset and offset < ends.low[table]:
+            raise _lost(store, table, offset, ends.low[table])
         if offset is None or not ends.low[table] <= offset <= ends.high[table]:
             return f"its offset {offset} lies outside of the changelog of {table}"
     return None
+
+
+def _lost(store: PartitionStore, table: str, offset: int, low: int) -> BadData:
+    return BadData(
+        f"Kafka has deleted records of {CHANGELOGS[table]} that the state folder has not read: "
+        f"it was read to offset {offset}, and now begins at offset {low}",
+        where=str(store.path),
+        next_step="Set the topic's cleanup.policy to compact again (plainscore topics apply), and "
+        "put it back from a backup. If there is none, delete the folder: what the topic no longer "
+        "holds is lost then.",
+    )
 
 
 def restore(
