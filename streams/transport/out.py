@@ -51,7 +51,7 @@ class Out:
         more: dict[str, Any] = {}
         if name not in self._heard:
             self._heard.add(name)
-            more["on_delivery"] = self._note
+            more["on_delivery"] = self.hear
         if timestamp is not None:
             more["timestamp"] = timestamp
             more["on_delivery"] = self._ages.noting(name, timestamp)
@@ -66,17 +66,12 @@ class Out:
         """Send the rows of a changelog; `on_last` hears of the delivery of the last of them."""
         name, where = full_name(topic, self._prefix), self._partition
         last = next(reversed(rows))
-
-        def told(error: KafkaError | None, message: Message) -> None:
-            self._note(error, message)
-            on_last(error, message)
-
         for key, value in rows.items():
             if key is not last:
                 self._put_plain(name, value, key, where)
-        self._put(lambda: self._send(name, rows[last], last, where, on_delivery=told))
+        self._put(lambda: self._send(name, rows[last], last, where, on_delivery=on_last))
 
-    def _note(self, error: KafkaError | None, message: Message) -> None:
+    def hear(self, error: KafkaError | None, message: Message) -> None:
         """Hear of the delivery of a record; what went with others is no reason."""
         if error is not None and error.code() not in _WITH_OTHERS:
             self.refused[message.topic() or ""] = error.str()

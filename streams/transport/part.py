@@ -69,6 +69,7 @@ class Part:
 
     def _noting(self, table: str) -> Told:
         def note(error: KafkaError | None, message: Message) -> None:
+            self.out.hear(error, message)
             offset = message.offset()
             if error is None and offset is not None:
                 self.offsets[table] = offset + 1
