@@ -49,12 +49,12 @@ class Out:
         name = full_name(topic, self._prefix)
         where = self._partition if partition is None else partition
         more: dict[str, Any] = {}
-        if name not in self._heard:
-            self._heard.add(name)
-            more["on_delivery"] = self.hear
         if timestamp is not None:
             more["timestamp"] = timestamp
             more["on_delivery"] = self._ages.noting(name, timestamp)
+        elif name not in self._heard:
+            self._heard.add(name)
+            more["on_delivery"] = self.hear
         if headers:
             more["headers"] = list(headers)
         if more:
