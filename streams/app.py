@@ -15,11 +15,12 @@ from streams.partitions import Partitions
 from streams.process.batch import Options
 from streams.published import Published
 from streams.ready import Readiness
+from streams.scoring.ledger import DAY
 from streams.settings import Settings
 from streams.tables.partition import bound
 from streams.tables.store import URL
 from streams.tables.table import Table, TableManager
-from streams.topics import DAY, LARGEST
+from streams.topics import LARGEST
 from streams.transport.name import Name, take_name
 from streams.transport.transport import Plan, Transport
 

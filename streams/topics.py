@@ -7,9 +7,9 @@ from functools import lru_cache
 from typing import Literal
 
 from streams.errors import BadUsage
+from streams.scoring.ledger import DAY
 
 HOUR = 3_600_000  # ms
-DAY = 24 * HOUR
 
 Role = Literal["event", "input", "output", "changelog", "reference"]
 Cleanup = Literal["delete", "compact"]

@@ -15,7 +15,8 @@ from streams.bench.measure import After, Run
 from streams.bench.send import due
 from streams.bench.summary import full_summary, summary
 from streams.codec import decode
-from streams.topics import DAY, partition_of
+from streams.scoring.ledger import DAY
+from streams.topics import partition_of
 
 ROOT = Path(__file__).parents[1]
 MEASURES = ("events_per_s", "events_per_cpu_s", "peak_rss_mib", "state_bytes_per_citizen")

@@ -17,13 +17,14 @@ from streams.embedded import Broker
 from streams.errors import BadData, Unreachable
 from streams.outcome import Outcome
 from streams.scoring.citizen import Account, AccountKey, Citizen
+from streams.scoring.ledger import DAY
 from streams.state import ERASURE, write_citizen
 from streams.tables.counted import Counted
 from streams.tables.ends import changelog_ends
 from streams.tables.overlay import Overlay, due_key
 from streams.tables.partition import PartitionStore, partition_folder
 from streams.tables.restore import Restored, open_restored
-from streams.topics import CHANGELOGS, DAY
+from streams.topics import CHANGELOGS
 from streams.transport import lane
 from streams.transport.batch import Batch
 from streams.transport.part import Held

@@ -9,8 +9,9 @@ from streams.app import producer_config
 from streams.errors import BadUsage
 from streams.memory import split
 from streams.schemas import names
+from streams.scoring.ledger import DAY
 from streams.settings import Settings
-from streams.topics import DAY, INPUTS, KINDS, TOPICS, audience_topic, murmur2, partition_of
+from streams.topics import INPUTS, KINDS, TOPICS, audience_topic, murmur2, partition_of
 from streams.transport.name import Name
 
 # From the tests of Kafka's own clients (UtilsTest.testMurmur2).

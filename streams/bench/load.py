@@ -7,7 +7,8 @@ from itertools import accumulate
 from typing import Any, NamedTuple
 
 from streams.codec import encode
-from streams.topics import DAY, partition_of
+from streams.scoring.ledger import DAY
+from streams.topics import partition_of
 
 PARTITIONS = 4
 SEED = 20_150_618

@@ -7,9 +7,10 @@ from typing import Any
 
 from streams import scorecards
 from streams.errors import BadData
+from streams.scoring.ledger import DAY
 from streams.scoring.scorecard import Scorecard
 
-AHEAD = 2 * 86_400_000  # ms; a later version is published so long before it is in force
+AHEAD = 2 * DAY  # ms; a later version is published so long before it is in force
 
 
 @dataclass(frozen=True)

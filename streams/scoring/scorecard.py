@@ -17,7 +17,6 @@ OUTCOMES = ("on_time", "late", "missed")  # of a payment, worked out from due_on
 
 LOWEST = 350
 HIGHEST = 950
-DAY_MS = 24 * 60 * 60 * 1000
 
 
 def values_of(kind: Kind, field: str) -> tuple[str, ...] | None:

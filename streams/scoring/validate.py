@@ -10,9 +10,9 @@ from typing import Any, cast
 from streams.scoring.costs import MOST_COMBINATIONS, TooManyCombinations, dearest_event
 from streams.scoring.currencies import CODES
 from streams.scoring.kind import Kind
+from streams.scoring.ledger import DAY
 from streams.scoring.protected import protected_word
 from streams.scoring.scorecard import (
-    DAY_MS,
     HIGHEST,
     LOWEST,
     Ageing,
@@ -175,7 +175,7 @@ class _Page:
             start=self.whole(("base",), page.get("base"), LOWEST, HIGHEST),
             low=low,
             high=high,
-            period_ms=self.whole(("period",), page.get("period"), 1, LARGEST) * DAY_MS,
+            period_ms=self.whole(("period",), page.get("period"), 1, LARGEST) * DAY,
             one_event_costs_at_most=self.whole(
                 _PROMISE, page.get("one_event_costs_at_most"), 0, HIGHEST - LOWEST
             ),
@@ -327,7 +327,7 @@ class _Page:
             )
 
     def check_windows(self, scorecard: Scorecard) -> None:
-        days = scorecard.period_ms // DAY_MS
+        days = scorecard.period_ms // DAY
         for place, characteristic in enumerate(scorecard.characteristics):
             path = ("characteristics", place, "window")
             needed = (characteristic.window + 1) * days
@@ -502,7 +502,7 @@ class _Page:
     def midnight(self, path: Path, value: Any) -> int:
         """The first millisecond, UTC, of a date."""
         if type(value) is date:
-            return (value - _EPOCH).days * DAY_MS
+            return (value - _EPOCH).days * DAY
         self.refuse(
             path, f"must be a date such as 2024-01-31, without quotes or a time, not {shown(value)}"
         )

@@ -31,7 +31,7 @@ from rocksdict import (
 
 from streams.errors import BadData, BadUsage, PlainscoreError, disk_full
 from streams.memory import Memory
-from streams.topics import DAY
+from streams.scoring.ledger import DAY
 
 _log = structlog.get_logger(__name__)
 

@@ -13,12 +13,13 @@ from confluent_kafka import Consumer, KafkaError, Message, TopicPartition
 from streams.errors import BadData
 from streams.marks import HEARTBEAT
 from streams.outage import passes
+from streams.scoring.ledger import DAY
 from streams.state import standing_of
 from streams.tables.counted import Counted
 from streams.tables.ends import Ends, unreachable
 from streams.tables.overlay import due_key
 from streams.tables.partition import FORM, TABLES, Corrupt, PartitionStore, partition_folder
-from streams.topics import CHANGELOGS, DAY, full_name
+from streams.topics import CHANGELOGS, full_name
 
 BATCH = 5_000  # records written at once
 SHORT = 0.01  # seconds that a whole batch is waited for: what is there is written meanwhile
