@@ -20,7 +20,7 @@ from streams.settings import Settings
 from streams.tables.partition import bound
 from streams.tables.store import URL
 from streams.tables.table import Table, TableManager
-from streams.topics import LARGEST
+from streams.topics import LARGEST_RECORD
 from streams.transport.name import Name, take_name
 from streams.transport.transport import Plan, Transport
 
@@ -132,7 +132,7 @@ def producer_config(settings: Settings, name: Name, memory: Memory) -> dict[str,
         "batch.size": 1_000_000,
         "queue.buffering.max.messages": 500_000,
         **memory.producing,
-        "message.max.bytes": LARGEST,
+        "message.max.bytes": LARGEST_RECORD,
     }
 
 

@@ -11,7 +11,7 @@ from streams.validity import id_problem, problem
 
 # What is larger is never written anywhere: a broker that refused it would refuse it for ever, and
 # nothing behind it would be read.
-LARGEST = 1_000_000  # bytes of key and value
+LARGEST_KEPT = 1_000_000  # bytes of key and value
 
 
 @dataclass(slots=True, init=False)
@@ -72,7 +72,7 @@ def named(record: Record) -> tuple[str, ...]:
 
 def _told(record: Record) -> tuple[str, ...]:
     """Give whom the value of a refused record names, if it can be read."""
-    if size(record) > LARGEST:
+    if size(record) > LARGEST_KEPT:
         return ()
     try:
         values = decode(record.topic, record.value)

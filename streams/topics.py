@@ -61,14 +61,14 @@ class Topic:
 
 
 WEEK = 7 * DAY
-LARGEST = 2 * 1024 * 1024  # bytes of a record that the lane writes; Kafka's default is half of that
+LARGEST_RECORD = 2 * 1024 * 1024  # bytes of one that the lane writes; twice Kafka's default
 YEAR = 365 * DAY
 TOMBSTONES_STAY = WEEK
 # By when no topic holds a record that a tombstone or its retention ends: segment, compaction lag
 # and tombstone, and a day for Kafka's cleaners to come round. Receipts promise it.
 ERASED_WITHIN = DAY + DAY + TOMBSTONES_STAY + DAY
 
-_LARGE = {"max.message.bytes": str(LARGEST)}
+_LARGE = {"max.message.bytes": str(LARGEST_RECORD)}
 
 _ROWS = (
     # name, role, cleanup, kept, key, schema

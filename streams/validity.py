@@ -9,6 +9,7 @@ from typing import Any
 
 from streams.kinds import kinds
 from streams.scoring.currencies import CODES
+from streams.scoring.kind import LARGEST_AMOUNT
 from streams.scoring.ledger import DAY
 from streams.topics import KINDS
 
@@ -16,7 +17,6 @@ Values = dict[str, Any]
 Problem = tuple[str, str]  # reason, detail
 
 EARLIEST = 631_152_000_000  # 1990-01-01 in ms
-LARGEST = 10**12  # of an amount in minor units, or of a quantity
 ID_BYTES = 256
 STATEMENT = 500  # characters
 LIST_ITEMS = 100  # of grants or shares, and of the lists in them: all are read for each event
@@ -171,12 +171,12 @@ def _about(about: Values, timestamp: int) -> Problem | None:
 def _fields(values: Values) -> Problem | None:
     """Check amounts, quantities, currencies and dates, where the record has them."""
     amount: int | None = values.get("amount_minor")
-    if amount is not None and not 0 <= amount <= LARGEST:
+    if amount is not None and not 0 <= amount <= LARGEST_AMOUNT:
         if amount < 0:
             return "negative_amount", "amount_minor: 0 or more expected; a refund is a correction"
         return "amount_too_large", "amount_minor: at most 10^12 expected"
     quantity: int | None = values.get("quantity")
-    if quantity is not None and not 0 <= quantity <= LARGEST:
+    if quantity is not None and not 0 <= quantity <= LARGEST_AMOUNT:
         if quantity < 0:
             return "negative_quantity", "quantity: 0 or more expected; a return is a correction"
         return "amount_too_large", "quantity: at most 10^12 expected"

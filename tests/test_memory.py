@@ -10,7 +10,7 @@ import pytest
 from streams.embedded import Broker
 from streams.memory import MIB, split
 from streams.scoring.ledger import DAY
-from streams.topics import LARGEST
+from streams.topics import LARGEST_RECORD
 from tests.lane_world import History, Sent, Worker, World
 
 FULL_SIZE = bool(os.environ.get("PLAINSCORE_FULL_SIZE"))
@@ -23,10 +23,10 @@ def test_the_parts_are_the_whole(memory_mib: int, partitions: int) -> None:
     memory = split(memory_mib, partitions)
     parts = memory.blocks + memory.memtables + memory.fetched + memory.produced
     assert parts == memory_mib * MIB
-    assert memory.producing["queue.buffering.max.kbytes"] * 1024 > LARGEST
+    assert memory.producing["queue.buffering.max.kbytes"] * 1024 > LARGEST_RECORD
     fetching = memory.fetching
     waiting, coming = fetching["queued.max.messages.kbytes"] * 1024, fetching["fetch.max.bytes"]
-    assert LARGEST < coming <= waiting
+    assert LARGEST_RECORD < coming <= waiting
     assert waiting + coming <= memory.fetched
     # Empty memtables of every table and partition must not be a reason to write them to the disk.
     assert 4 * partitions * memory.memtable * (1 / 8 + 1 / 10) < memory.memtables / 2

@@ -18,7 +18,7 @@ from streams.scoring.protected import protected_word
 from streams.scoring.scorecard import Characteristic, Condition
 from streams.scoring.validate import MOST_ROWS, Refused, build
 from streams.state import write_citizen
-from streams.topics import LARGEST
+from streams.topics import LARGEST_RECORD
 
 PAGE = """\
 id: small
@@ -876,7 +876,7 @@ def test_a_row_of_a_person_fits_its_changelog_whatever_its_scorecard():
     work = Work(Cause("consents", "consents-0-0"), accounts)
     citizen = Citizen("anna", 1, 1, (), 1, accounts=dict(zip(keys, accounts, strict=True)))
     citizen.work = work
-    assert len(write_citizen(citizen)) < LARGEST / 2
+    assert len(write_citizen(citizen)) < LARGEST_RECORD / 2
 
 
 @st.composite

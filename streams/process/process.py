@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 
 from streams.effects import Out
-from streams.given import LARGEST, Given, read, size
+from streams.given import LARGEST_KEPT, Given, read, size
 from streams.marks import ANSWERS, HEARTBEAT
 from streams.outcome import Outcome, add
 from streams.process.batch import Batch, Options, has
@@ -93,7 +93,7 @@ def _take(batch: Batch, given: Given) -> bool:
     record, names = given.record, given.names
     if record.key == HEARTBEAT or left_behind(batch, record):
         batch.count(record, "passed")
-    elif size(record) > LARGEST:
+    elif size(record) > LARGEST_KEPT:
         refuse_enormous(batch, record)
     elif record.topic != "ticks" and (right := elsewhere(batch, names)) is not None:
         forward(batch, given, right)

@@ -1,7 +1,7 @@
 """Records that cannot be applied: kept as dead letters, with the reason."""
 
 from streams.dead_letters import headers_for
-from streams.given import LARGEST
+from streams.given import LARGEST_KEPT
 from streams.process.batch import Batch
 from streams.process.gate import write_in_force
 from streams.record import Record
@@ -20,9 +20,9 @@ def refuse(batch: Batch, record: Record, names: tuple[str, ...], refusal: tuple[
 
 def refuse_enormous(batch: Batch, record: Record) -> None:
     """Refuse a record whose bytes no topic of ours might take; where it stood is told."""
-    dead_letter(batch, record, "oversized", f"at most {LARGEST} bytes are kept", bare=True)
+    dead_letter(batch, record, "oversized", f"at most {LARGEST_KEPT} bytes are kept", bare=True)
     # compaction would keep it; a key as large as that names nobody
-    if record.topic in GATE and len(record.key or b"") <= LARGEST:
+    if record.topic in GATE and len(record.key or b"") <= LARGEST_KEPT:
         write_in_force(batch, record)
 
 

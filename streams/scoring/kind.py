@@ -3,6 +3,8 @@
 from dataclasses import dataclass
 from typing import Literal
 
+LARGEST_AMOUNT = 10**12  # of an event, in minor units, or its quantity
+
 
 @dataclass(frozen=True)
 class Field:

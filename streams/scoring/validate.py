@@ -9,7 +9,7 @@ from typing import Any, cast
 
 from streams.scoring.costs import MOST_COMBINATIONS, TooManyCombinations, dearest_event
 from streams.scoring.currencies import CODES
-from streams.scoring.kind import Kind
+from streams.scoring.kind import LARGEST_AMOUNT, Kind
 from streams.scoring.ledger import DAY
 from streams.scoring.protected import protected_word
 from streams.scoring.scorecard import (
@@ -27,7 +27,7 @@ from streams.scoring.scorecard import (
 
 Path = tuple[str | int, ...]
 
-LARGEST = 10**12  # of any measure, as of any amount in an event
+LARGEST_NUMBER = LARGEST_AMOUNT  # on a page: as large as one in an event
 MOST_POINTS = 10_000
 LATEST_VERSION = 1_000_000
 MOST_ROWS = 100  # characteristics, tiers, perks; rows of a points table
@@ -175,7 +175,7 @@ class _Page:
             start=self.whole(("base",), page.get("base"), LOWEST, HIGHEST),
             low=low,
             high=high,
-            period_ms=self.whole(("period",), page.get("period"), 1, LARGEST) * DAY,
+            period_ms=self.whole(("period",), page.get("period"), 1, LARGEST_NUMBER) * DAY,
             one_event_costs_at_most=self.whole(
                 _PROMISE, page.get("one_event_costs_at_most"), 0, HIGHEST - LOWEST
             ),
@@ -233,9 +233,9 @@ class _Page:
             where=self.where((*path, "where"), row["where"], kind) if "where" in row else (),
             measure=cast(Measure, measure),
             max_per_event=self.whole(
-                (*path, "max_per_event"), row.get("max_per_event"), 1, LARGEST
+                (*path, "max_per_event"), row.get("max_per_event"), 1, LARGEST_NUMBER
             ),
-            window=self.whole((*path, "window"), row.get("window"), 1, LARGEST),
+            window=self.whole((*path, "window"), row.get("window"), 1, LARGEST_NUMBER),
             ageing=cast(Ageing, ageing),
             points=self.points((*path, "points"), row.get("points")),
             reason=self.text((*path, "reason"), row.get("reason"), LONGEST_TEXT),
@@ -280,7 +280,7 @@ class _Page:
             pair = [each for _, each in self.rows(at, row, 2, most=2)]
             if not self.sound(at):
                 continue
-            total = self.whole((*at, 0), pair[0], 0, LARGEST)
+            total = self.whole((*at, 0), pair[0], 0, LARGEST_NUMBER)
             points = self.whole((*at, 1), pair[1], -MOST_POINTS, MOST_POINTS)
             if place == 0 and self.sound(at) and (total, points) != (0, 0):
                 self.refuse(at, f"the first must be [0, 0], not [{total}, {points}]")

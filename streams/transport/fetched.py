@@ -9,7 +9,7 @@ from confluent_kafka import KafkaError
 
 from streams.given import size
 from streams.record import Record, record_of
-from streams.topics import GATE, LARGEST, bare_name
+from streams.topics import GATE, LARGEST_RECORD, bare_name
 from streams.transport.batch import MOST_BYTES, Batch
 
 Place = tuple[str, int]  # a topic's bare name, and a partition
@@ -25,7 +25,7 @@ class Fetched:
         self.reached: dict[Place, int] = {}  # up to where each place was fetched
         self.after_last: dict[Place, int] = {}  # one past the last record; markers may follow it
         self.bytes: Counter[str] = Counter()  # of the records, by topic
-        self.largest = LARGEST  # bytes of one record, as they come lately
+        self.largest = LARGEST_RECORD  # bytes of one record, as they come lately
 
     def __len__(self) -> int:
         """Count the records."""
