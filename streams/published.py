@@ -2,7 +2,7 @@
 
 from bisect import bisect_right
 
-from streams.scoring.citizen import Scorecards
+from streams.scoring.citizen import Account, Scorecards
 from streams.scoring.scorecard import Scorecard
 
 
@@ -27,9 +27,9 @@ class Published(Scorecards):
         self._all_times = sorted(each.effective_from for each in self.all())
         return True
 
-    def get(self, scorecard_id: str, version: int) -> Scorecard:
-        """Give one version; KeyError if it was never published."""
-        return self._versions[scorecard_id][version]
+    def of(self, account: Account) -> Scorecard:
+        """Give the version that an account is of; KeyError if it was never published."""
+        return self._versions[account.key.scorecard][account.version]
 
     def ids(self) -> tuple[str, ...]:
         """Give the ids of all scorecards that can be in force, in order."""

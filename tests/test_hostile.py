@@ -165,7 +165,7 @@ def test_whatever_comes_every_record_is_accounted_for() -> None:
         if citizen is None:
             continue
         for account in citizen.accounts.values():
-            scorecard = lane.published.get(account.key.scorecard, account.version)
+            scorecard = lane.published.of(account)
             again = recount(
                 citizen_id, lane.ledger_of(citizen_id), citizen.grants, citizen.as_of, scorecard
             )

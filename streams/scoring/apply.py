@@ -71,11 +71,11 @@ def apply_moves(
         if key <= work.cursor:  # else the work will come to this entry
             work.oldest = oldest if work.oldest is None else min(work.oldest, oldest)
             for account in work.accounts:
-                scorecard = scorecards.get(account.key.scorecard, account.version)
+                scorecard = scorecards.of(account)
                 _move(citizen, account, scorecard, kind, moves)
         return effects
     for account in citizen.accounts.values():
-        scorecard = scorecards.get(account.key.scorecard, account.version)
+        scorecard = scorecards.of(account)
         touched = _move(citizen, account, scorecard, kind, moves)
         _settle(citizen, account, scorecard, cause, touched, effects)
     return effects
@@ -86,7 +86,7 @@ def settle(citizen: Citizen, cause: Cause, scorecards: Scorecards) -> list[Effec
     effects: list[Effect] = []
     if citizen.work is None:
         for account in citizen.accounts.values():
-            scorecard = scorecards.get(account.key.scorecard, account.version)
+            scorecard = scorecards.of(account)
             _settle(citizen, account, scorecard, cause, (), effects)
     return effects
 
@@ -115,7 +115,7 @@ def next_due(citizen: Citizen, scorecards: Scorecards, horizon: int) -> int | No
     due: int | None = None
     for account in citizen.accounts.values():
         if account.totals:
-            period_ms = scorecards.get(account.key.scorecard, account.version).period_ms
+            period_ms = scorecards.of(account).period_ms
             turn = start_of(account.period + 1, account.offset, period_ms)
             due = turn if due is None or turn < due else due
     if due is None and citizen.oldest is not None:
@@ -129,7 +129,7 @@ def read_again(citizen: Citizen, scorecards: Scorecards) -> None:
     """Work out what is not stored of a citizen: offsets, and the points that totals came to."""
     accounts = list(citizen.accounts.values())
     for account in accounts + (citizen.work.accounts if citizen.work else []):
-        scorecard = scorecards.get(account.key.scorecard, account.version)
+        scorecard = scorecards.of(account)
         account.offset = offset_of(citizen.id, scorecard.period_ms)
         for row in account.totals.values():  # its end is not stored where that is zeros
             row.extend([0] * (len(scorecard.characteristics) - len(row)))
@@ -234,7 +234,7 @@ def work_on(
         content = standing(kept)
         if content is not None and kept.fact is not None:
             for account in work.accounts:
-                scorecard = scorecards.get(account.key.scorecard, account.version)
+                scorecard = scorecards.of(account)
                 _move(citizen, account, scorecard, kind, [(+1, kept.fact.occurred_at, content)])
         if kept != EMPTY:
             oldest = earliest(kept)
@@ -251,11 +251,11 @@ def finish_work(citizen: Citizen, scorecards: Scorecards) -> list[Effect]:
     citizen.oldest = work.oldest
     old, citizen.accounts = citizen.accounts, {}
     for account in work.accounts:
-        scorecard = scorecards.get(account.key.scorecard, account.version)
+        scorecard = scorecards.of(account)
         previous = None
         if account.key in old:
             published = old.pop(account.key)
-            previous = scorecards.get(account.key.scorecard, published.version)
+            previous = scorecards.of(published)
             account.points, account.score = published.points, published.score
             account.tier, account.sequence = published.tier, published.sequence
         else:

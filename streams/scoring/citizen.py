@@ -102,8 +102,8 @@ class Scorecards(ABC):
     """The published scorecards that a worker holds."""
 
     @abstractmethod
-    def get(self, scorecard_id: str, version: int) -> Scorecard:
-        """Give one version; KeyError if it was never published."""
+    def of(self, account: Account) -> Scorecard:
+        """Give the version that an account is of; KeyError if it was never published."""
 
     @abstractmethod
     def in_force(self, scorecard_id: str, as_of: int, shadow: bool = False) -> Scorecard | None:
