@@ -34,6 +34,12 @@ _PARTS: dict[str, tuple[str, dict[str, Any]]] = {
     )
 }
 _EIGHT = b"\x00\x08"  # the length of a number in a key
+# What was made by topic, or by the name of a stored value. A dict is asked for each event: that
+# costs a third of what functools.cache does.
+_READERS: dict[str, Readers] = {}
+_WRITERS: dict[str, avro.Write] = {}
+_STATE_READERS: dict[str, Readers] = {}
+_STATE_WRITERS: dict[str, avro.Write] = {}
 
 
 class Undecodable(Exception):
@@ -52,7 +58,10 @@ def decode(topic: str, value: bytes | None) -> dict[str, Any]:
     """
     if value is None:
         raise Undecodable("null_value", "the value is null")
-    read = _readers(topic).get(value[:5])
+    readers = _READERS.get(topic)
+    if readers is None:
+        readers = _READERS[topic] = _readers_of(_value_schema(topic))
+    read = readers.get(value[:5])
     if read is None:
         if len(value) < _HEAD.size or value[0] != 0:
             raise Undecodable("wrong_magic", "the value does not begin with 0 and a schema id")
@@ -69,7 +78,9 @@ def encode(topic: str, values: avro.Values) -> bytes:
     A record may also be a tuple of all its fields, in the schema's order: that is faster. Raises
     BadData, naming the field, if values do not fit the schema.
     """
-    write = _writer(topic)
+    write = _WRITERS.get(topic)
+    if write is None:
+        write = _WRITERS[topic] = _writer_of(_value_schema(topic))
     try:
         return write(*values) if isinstance(values, tuple) else write(**values)
     except Exception as error:
@@ -82,7 +93,10 @@ def decode_state(name: str, value: bytes) -> dict[str, Any]:
 
     Also by the name of a part: of a citizen, a standing is what is kept account of.
     """
-    read = _state_readers(name).get(value[:1])
+    readers = _STATE_READERS.get(name)
+    if readers is None:
+        readers = _STATE_READERS[name] = _readers_of(f"state/{name}")
+    read = readers.get(value[:1])
     if read is None:
         raise BadData(
             f"a stored {name} was written by another version of plainscore",
@@ -99,7 +113,9 @@ def decode_state(name: str, value: bytes) -> dict[str, Any]:
 
 def encode_state(name: str, values: avro.Values) -> bytes:
     """Write a stored value: its version byte, then Avro."""
-    write = _state_writer(name)
+    write = _STATE_WRITERS.get(name)
+    if write is None:
+        write = _STATE_WRITERS[name] = _writer_of(f"state/{name}")
     try:
         return write(*values) if isinstance(values, tuple) else write(**values)
     except Exception as error:
@@ -146,42 +162,6 @@ def _value_schema(topic: str) -> str:
     if name is None:
         raise ValueError(f"{topic} holds raw bytes")
     return name
-
-
-# What was made by topic, or by the name of a stored value. A dict is asked for each event: that
-# costs a third of what functools.cache does.
-_READERS: dict[str, Readers] = {}
-_WRITERS: dict[str, avro.Write] = {}
-_STATE_READERS: dict[str, Readers] = {}
-_STATE_WRITERS: dict[str, avro.Write] = {}
-
-
-def _readers(topic: str) -> Readers:
-    found = _READERS.get(topic)
-    if found is None:
-        found = _READERS[topic] = _readers_of(_value_schema(topic))
-    return found
-
-
-def _writer(topic: str) -> avro.Write:
-    found = _WRITERS.get(topic)
-    if found is None:
-        found = _WRITERS[topic] = _writer_of(_value_schema(topic))
-    return found
-
-
-def _state_readers(name: str) -> Readers:
-    found = _STATE_READERS.get(name)
-    if found is None:
-        found = _STATE_READERS[name] = _readers_of(f"state/{name}")
-    return found
-
-
-def _state_writer(name: str) -> avro.Write:
-    found = _STATE_WRITERS.get(name)
-    if found is None:
-        found = _STATE_WRITERS[name] = _writer_of(f"state/{name}")
-    return found
 
 
 def _readers_of(name: str) -> Readers:
