@@ -116,8 +116,8 @@ def next_due(citizen: Citizen, scorecards: Scorecards, horizon: int) -> int | No
     for account in citizen.accounts.values():
         if account.totals:
             period_ms = scorecards.of(account).period_ms
-            turn = start_of(account.period + 1, account.offset, period_ms)
-            due = turn if due is None or turn < due else due
+            turns_at = start_of(account.period + 1, account.offset, period_ms)
+            due = turns_at if due is None or turns_at < due else due
     if due is None and citizen.oldest is not None:
         due = citizen.oldest + horizon + 1
     for share in citizen.shares:
