@@ -5,7 +5,7 @@ import os
 import re
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, TypedDict
 
 from pydantic import Field, ValidationError, field_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict, SettingsError
@@ -17,6 +17,14 @@ PREFIX = "PLAINSCORE_"
 DEFAULT_BROKERS = "127.0.0.1:9092"
 TOPIC_CHARACTERS = re.compile(r"[A-Za-z0-9._-]*")
 LogLevel = Literal["debug", "info", "warning", "error"]
+
+
+class Cluster(TypedDict):
+    """What the parts of `streams.client` take alike: where our topics are, and how to get there."""
+
+    brokers: str
+    prefix: str
+    kafka: dict[str, str]
 
 
 class Settings(BaseSettings):
@@ -97,6 +105,11 @@ class Settings(BaseSettings):
             return folder.expanduser() if folder else folder
         except RuntimeError:
             raise ValueError("~ stands for no home folder here: name the whole path") from None
+
+    @property
+    def cluster(self) -> Cluster:
+        """What every part of `streams.client` needs: `Publisher(**settings.cluster)`."""
+        return {"brokers": self.brokers, "prefix": self.prefix, "kafka": self.kafka}
 
     @property
     def librdkafka(self) -> dict[str, str]:

@@ -104,11 +104,7 @@ def _topics(chosen: Settings) -> Finding:
     from streams.client import admin
 
     differences = admin.plan(
-        chosen.brokers,
-        prefix=chosen.prefix,
-        kafka=chosen.kafka,
-        partitions=chosen.partitions,
-        audiences=chosen.audiences,
+        **chosen.cluster, partitions=chosen.partitions, audiences=chosen.audiences
     )
     if not differences:
         return Finding(True, f"as agreed, {chosen.partitions} partitions")

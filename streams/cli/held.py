@@ -23,7 +23,7 @@ def held(chosen: Settings, citizen: str) -> dict[str, Any]:
 
     BadData if there is nothing at all.
     """
-    with Reader(chosen.brokers, prefix=chosen.prefix, kafka=chosen.kafka) as reader:
+    with Reader(**chosen.cluster) as reader:
         stored = reader.citizen(citizen)
     with Records(chosen) as records:
         found = {

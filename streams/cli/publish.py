@@ -85,10 +85,7 @@ def publish(
     chosen = settings.load()
     with opened(file) as source:
         form = form_of(file, form, mapped)
-        with (
-            Publisher(chosen.brokers, prefix=chosen.prefix, kafka=chosen.kafka) as publisher,
-            _progress(source, topic) as seen,
-        ):
+        with Publisher(**chosen.cluster) as publisher, _progress(source, topic) as seen:
             sender = Sender(publisher, topic, chosen, natural_key=natural_key)
             for row in rows(source, form, mapped):
                 sender.send(row)

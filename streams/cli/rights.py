@@ -227,7 +227,7 @@ def correct(
 def _publisher(chosen: Settings) -> "Publisher":
     from streams.client import Publisher
 
-    return Publisher(chosen.brokers, prefix=chosen.prefix, kafka=chosen.kafka)
+    return Publisher(**chosen.cluster)
 
 
 def _in_force(records: "Records", topic: str, citizen: str, list_: str) -> list[Any]:
@@ -362,7 +362,7 @@ def _disputed(chosen: Settings, citizen: str, dispute_id: str) -> "About":
 def _ledger(chosen: Settings, citizen: str) -> Ledger:
     from streams.client import Reader
 
-    with Reader(chosen.brokers, prefix=chosen.prefix, kafka=chosen.kafka) as reader:
+    with Reader(**chosen.cluster) as reader:
         return reader.citizen_ledger(citizen)
 
 

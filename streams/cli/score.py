@@ -134,7 +134,7 @@ def export(citizen: Citizen) -> None:
 def _reader(chosen: Settings) -> "Reader":
     from streams.client import Reader
 
-    return Reader(chosen.brokers, prefix=chosen.prefix, kafka=chosen.kafka)
+    return Reader(**chosen.cluster)
 
 
 def _stored(reader: "Reader", citizen: str) -> "Stored":

@@ -51,7 +51,7 @@ def publish(pages: Pages) -> None:
     chosen = settings.load()
     # All pages are judged before the first goes out: what is published stays.
     texts = [(page, _judged(page, chosen.horizon_days)) for page in pages]
-    with Publisher(chosen.brokers, prefix=chosen.prefix, kafka=chosen.kafka) as publisher:
+    with Publisher(**chosen.cluster) as publisher:
         for page, text in texts:
             try:
                 new = publisher.publish_scorecard(text)
@@ -131,7 +131,7 @@ def _published() -> Sequence[Any]:
     from streams.client import Reader
 
     chosen = settings.load()
-    with Reader(chosen.brokers, prefix=chosen.prefix, kafka=chosen.kafka) as reader:
+    with Reader(**chosen.cluster) as reader:
         return reader.published_scorecards()
 
 

@@ -36,7 +36,7 @@ def _tick(chosen: Settings, moment: int | None, *, hourly: bool) -> None:
     while True:
         ticked = show.now() if moment is None else moment
         try:
-            with Publisher(chosen.brokers, prefix=chosen.prefix, kafka=chosen.kafka) as publisher:
+            with Publisher(**chosen.cluster) as publisher:
                 publisher.tick(ticked)
         except Unreachable as error:
             if not hourly:

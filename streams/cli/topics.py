@@ -23,11 +23,7 @@ def plan() -> None:
 
     chosen = settings.load()
     differences = admin.plan(
-        chosen.brokers,
-        prefix=chosen.prefix,
-        kafka=chosen.kafka,
-        partitions=chosen.partitions,
-        audiences=chosen.audiences,
+        **chosen.cluster, partitions=chosen.partitions, audiences=chosen.audiences
     )
     _show(differences, "Every topic is as it should be.")
     if differences:
@@ -42,9 +38,7 @@ def apply() -> None:
 
     chosen = settings.load()
     done = admin.apply(
-        chosen.brokers,
-        prefix=chosen.prefix,
-        kafka=chosen.kafka,
+        **chosen.cluster,
         partitions=chosen.partitions,
         replication=chosen.replication,
         audiences=chosen.audiences,

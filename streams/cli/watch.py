@@ -28,9 +28,7 @@ def watch(
 
     chosen = settings.load()
     subscriber = Subscriber(
-        chosen.brokers,
-        prefix=chosen.prefix,
-        kafka=chosen.kafka,
+        **chosen.cluster,
         audience=audience,
         citizen=citizen,
         from_="start" if from_start else "end",
