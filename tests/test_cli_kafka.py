@@ -413,6 +413,20 @@ def test_a_replay_waits_where_librdkafka_can_hold_no_more(run, monkeypatch):
         assert len(list(records.read_all("fines"))) == 200
 
 
+def test_a_replay_of_what_kafka_refuses_says_so_and_not_to_try_again(run):
+    chosen = settings.load()
+    value = encode("fines", fine("late", NOW - DAY))
+    record = Record("fines", 0, 0, NOW + DAY, b"c-1", value)  # inputs take none of tomorrow
+    headers = dead_letters.headers_for("too_late", "occurred_at", record)
+    producer = Producer(chosen.librdkafka)
+    producer.produce(full_name("dead-letters", chosen.prefix), value, b"c-1", 0, headers=headers)
+    producer.flush()
+    code, replayed, err = run("dlq", "replay", "--yes")
+    assert (code, replayed) == (1, [])
+    assert "1 record was not delivered" in err
+    assert "Mend what Kafka refuses" in err
+
+
 # ---- doctor
 
 

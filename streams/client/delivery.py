@@ -55,7 +55,7 @@ class Delivery:
         key: bytes | None,
         value: bytes | None,
         timestamp_ms: int | None = None,
-        headers: Sequence[tuple[str, bytes]] = (),
+        headers: Sequence[tuple[str, bytes | None]] = (),
     ) -> None:
         """Queue a record of a topic (with its prefix); wait while the queue is full.
 
