@@ -230,6 +230,15 @@ def test_a_closed_output_is_no_error():
     assert (ended.stdout.strip(), ended.stderr) == ("0", "")
 
 
+def test_a_closed_output_leaves_no_file_open_in_the_place_of_the_input():
+    running = "import os; from streams.cli import main; main.main(['--version']); os.fstat(0)"
+    closed = f'{sys.executable} -c "{running}" <&- >&-'
+    ended = subprocess.run(
+        ["bash", "-c", closed], cwd=ROOT, capture_output=True, text=True, check=False
+    )
+    assert "OSError: [Errno 9] Bad file descriptor" in ended.stderr
+
+
 @pytest.mark.parametrize(
     "arguments", [("publish", "purchases", "-"), ("scorecard", "validate", "-")]
 )
