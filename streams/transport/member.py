@@ -319,10 +319,9 @@ class Member(threading.Thread):
         if not self._reading:  # it is under way
             return
         log.warning("taking_again", why=why)
-        partitions, ids = self._consumer.assignment(), self._ids
-        self._revoked(self._consumer, partitions)
+        partitions = self._consumer.assignment()
+        self._let_go()  # and still know the topics: `committed` asks whether they are the same
         self._assigned(self._consumer, partitions)
-        self._ids = ids
 
     def _join_again(self) -> None:
         """Join as a new consumer: this one has ended, as one of its name has joined after it.
@@ -490,7 +489,12 @@ class Member(threading.Thread):
         return [place for place in places if place[1] not in torn]
 
     def _revoked(self, _consumer: Consumer, _partitions: list[TopicPartition]) -> None:
-        self._places, self._ids = [], {}
+        self._ids = {}
+        self._let_go()
+
+    def _let_go(self) -> None:
+        """Stop reading the partitions, and wait until nobody works on them any more."""
+        self._places = []
         self.assignment = self._begin_generation()
         self._on_revoked()
 
