@@ -16,7 +16,7 @@ from confluent_kafka import (
 )
 
 from streams import metrics
-from streams.codec import Undecodable, decode
+from streams.codec import decode
 from streams.errors import BadData, Unreachable
 from streams.published import Published
 from streams.scorecards import digest, read
@@ -97,11 +97,9 @@ class Follower:
             scorecard = read(values["document"], self._horizon_days)
             if (scorecard.id, scorecard.version) != (values["id"], values["version"]):
                 raise BadData("its id or version is not the document's")
-        except (Undecodable, BadData) as error:
-            log.error("scorecard_refused", offset=message.offset(), why=str(error))
-            return
         except Exception as error:  # nobody waits for this thread: it would end unnoticed
-            log.error("scorecard_refused", offset=message.offset(), why=repr(error))
+            why = f"{type(error).__name__}: {error}"
+            log.error("scorecard_refused", offset=message.offset(), why=why)
             return
         if self.published.add(scorecard):
             metrics.scorecards_held.set(len(self.published.all()))
