@@ -4,21 +4,26 @@ import json
 import os
 import subprocess
 import sys
+import time
 from collections import Counter
+from contextlib import nullcontext
 from pathlib import Path
 
 import pytest
 
-from streams.bench import load
+from streams.bench import load, process
 from streams.bench.latency import Latency, number_in, percentile
 from streams.bench.measure import After, Run
+from streams.bench.process import Process, StoodStill
 from streams.bench.send import due
 from streams.bench.summary import full_summary, summary
+from streams.cli.main import main
 from streams.codec import decode
 from streams.scoring.ledger import DAY
 from streams.topics import partition_of
 
 ROOT = Path(__file__).parents[1]
+needs_proc = pytest.mark.skipif(sys.platform != "linux", reason="reads Linux's /proc")
 MEASURES = ("events_per_s", "events_per_cpu_s", "peak_rss_mib", "state_bytes_per_citizen")
 
 
@@ -126,6 +131,57 @@ def test_what_makes_no_sense_for_a_way_is_null():
         "p99_9_ms": 30.0,
         "changes": 900,
     }
+
+
+def idle(tmp_path: Path) -> Process:
+    """A process that waits for requests which never come."""
+    waiting = ("http.server", "--bind", "127.0.0.1", "0")
+    return Process(waiting, os.environ, tmp_path / "output")
+
+
+@needs_proc
+def test_a_process_that_stands_still_is_not_waited_for(tmp_path, monkeypatch):
+    monkeypatch.setattr(process, "STILL_SECONDS", 0.1)
+    with idle(tmp_path) as waited, pytest.raises(StoodStill, match="before the last event"):
+        waited.wait(lambda: False, "the last event", 200)
+
+
+@needs_proc
+def test_a_process_that_works_is_waited_for(tmp_path, monkeypatch):
+    monkeypatch.setattr(process, "STILL_SECONDS", 0.1)
+    monkeypatch.setattr(process, "cpu_seconds", lambda _: time.monotonic())
+    looks = iter(range(20))
+    with idle(tmp_path) as waited:
+        waited.wait(lambda: next(looks) == 19, "the last event", 200)
+
+
+@pytest.mark.parametrize("as_table", [False, True])
+def test_a_way_that_stands_still_is_told_and_the_others_are_measured(monkeypatch, capsys, as_table):
+    class Measured:
+        def __init__(self, *_):
+            pass
+
+        def run_full(self, way):
+            if way.name == "faust":
+                raise StoodStill("it stood still", next_step="It said nothing.")
+            return runs()[0], After(None, None, None)
+
+        def run(self, way):
+            return self.run_full(way)[0]
+
+    monkeypatch.setattr("streams.bench.measure.Bench", Measured)
+    monkeypatch.setattr("streams.embedded.Broker", lambda **_: nullcontext())
+    monkeypatch.setattr("signal.signal", lambda *_: None)
+    monkeypatch.setattr("streams.cli.show.on_terminal", lambda: as_table)
+    for options, others in (((), 2), (("--full",), 5)):
+        small = ("--events", "1000", "--citizens", "10", "--runs", "2", "--json")
+        assert main(["bench", *options, *small]) == 1
+        out, err = capsys.readouterr()
+        found = json.loads(out.splitlines()[-1])
+        assert "faust" not in found
+        assert len(found) == others
+        assert "run 2 of 2: faust: it stood still" in err
+        assert "What stood still counts for nothing: faust in run 1, faust in run 2." in err
 
 
 def bench(*options: str) -> dict:

@@ -17,8 +17,16 @@ from streams.errors import PlainscoreError
 
 LOOK_SECONDS = 0.05  # to ask costs the broker something, too
 STOP_SECONDS = 60.0
+# Who has used less of a processor for so long stands still: idle, the ways use up to 0.02, and
+# who waits for the group to forget a former member waits for a minute.
+STILL_SECONDS = 120.0
+STILL = 0.05
 PR_SET_PDEATHSIG = 1
 _TICKS = os.sysconf("SC_CLK_TCK")
+
+
+class StoodStill(PlainscoreError):
+    """A process under measure does nothing, and what it should do is not done."""
 
 
 class Process:
@@ -52,13 +60,22 @@ class Process:
         self._process.wait()
 
     def wait(self, until: Callable[[], bool], what: str, seconds: float) -> None:
-        """Wait for something that this process does; PlainscoreError if it ends or takes longer."""
-        deadline = time.monotonic() + seconds
+        """Wait for something that this process does; PlainscoreError if it ends or takes longer,
+        StoodStill if it no longer works for it.
+        """
+        looked, used = time.monotonic(), self.cpu_seconds()
+        deadline = looked + seconds
         while not until():
             if self._process.poll() is not None:
                 raise self._failed(f"ended before {what}")
-            if time.monotonic() > deadline:
+            now = time.monotonic()
+            if now > deadline:
                 raise self._failed(f"took over {seconds:.0f} s for {what}")
+            if now > looked + STILL_SECONDS:
+                before, used = used, self.cpu_seconds()
+                if used - before < STILL * (now - looked):
+                    raise self._failed(f"stood still before {what}", StoodStill)
+                looked = now
             time.sleep(LOOK_SECONDS)
 
     def said(self, word: str) -> bool:
@@ -94,9 +111,9 @@ class Process:
         if self._process.returncode:
             raise self._failed(f"ended with exit code {self._process.returncode}")
 
-    def _failed(self, what: str) -> PlainscoreError:
+    def _failed(self, what: str, kind: type[PlainscoreError] = PlainscoreError) -> PlainscoreError:
         lines = self._output.read_text(errors="replace").strip().splitlines()
-        return PlainscoreError(
+        return kind(
             f"the measured process {what}",
             where=self._name,
             next_step=f"The last that it said: {lines[-1] if lines else 'nothing'}",

@@ -24,7 +24,8 @@ def summary(runs: Mapping[str, Sequence[Run]]) -> dict[str, dict[str, Any]]:
             "citizens": each[0].citizens,
             "events_per_s_by_run": [round(run.events_per_s) for run in each],
         }
-    shown["faust"]["store"] = STORE
+    if "faust" in shown:
+        shown["faust"]["store"] = STORE
     return shown
 
 

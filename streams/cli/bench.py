@@ -12,7 +12,7 @@ from rich.table import Table
 
 from streams.cli import show
 from streams.cli.broker import fetching
-from streams.errors import BadUsage
+from streams.errors import BadUsage, PlainscoreError
 
 if TYPE_CHECKING:
     from streams.bench.measure import Run
@@ -74,7 +74,8 @@ def bench(
     """Measure the worker, plain Faust and a raw Kafka loop on an embedded broker of its own.
 
     Leave the machine alone meanwhile. The raw loop gets the events several times over, plain Faust
-    those of every tenth citizen. A run that scores otherwise than the others is an error. With
+    those of every tenth citizen. A run that scores otherwise than the others is an error. One that
+    stands still for minutes is given up; the others are measured, and the exit code is 1. With
     --full the worker runs with commits of 20 ms, 100 ms and 1 s, and without transactions; latency
     and restore are measured too.
     """
@@ -103,15 +104,20 @@ def bench(
         for way in (WAYS[0], WAYS[-1]):
             started.run(way)  # not counted: a broker is slow at first
         if full:
-            found = full_summary(
-                _in_turn(FULL_WAYS, runs, started.run_full, lambda measured: measured[0])
-            )
+            full_runs, still = _in_turn(FULL_WAYS, runs, started.run_full, lambda of: of[0])
+            found = full_summary(full_runs)
         else:
-            found = summary(_in_turn(WAYS, runs, started.run, lambda measured: measured))
+            short_runs, still = _in_turn(WAYS, runs, started.run, lambda of: of)
+            found = summary(short_runs)
     if show.on_terminal():
         (_show_full if full else _show)(found)
     if as_json or not show.on_terminal():
         show.text(json.dumps(found))
+    if still:
+        raise PlainscoreError(
+            f"What stood still counts for nothing: {', '.join(still)}",
+            next_step="The other figures stand. What it said last is told above.",
+        )
 
 
 def _in_turn(
@@ -119,16 +125,27 @@ def _in_turn(
     runs: int,
     run: "Callable[[Way], Measured]",
     run_of: "Callable[[Measured], Run]",
-) -> dict[str, list[Measured]]:
-    """Run all ways, and all of them again, so that what the machine does meanwhile hits all."""
+) -> tuple[dict[str, list[Measured]], list[str]]:
+    """Run all ways, and all of them again, so that what the machine does meanwhile hits all.
+
+    Gives the runs of each way that has any, and names those that stood still.
+    """
+    from streams.bench.process import StoodStill
+
     measured: dict[str, list[Measured]] = {way.name: [] for way in ways}
+    still = []
     for number in range(1, runs + 1):
         for way in ways:
-            done = run(way)
+            told = f"run {number} of {runs}: {way.name}"
+            try:
+                done = run(way)
+            except StoodStill as error:
+                still.append(f"{way.name} in run {number}")
+                show.say(f"{told}: {error}")
+                continue
             measured[way.name].append(done)
-            rate = run_of(done).events_per_s
-            show.say(f"run {number} of {runs}: {way.name} {rate:,.0f} events/s")
-    return measured
+            show.say(f"{told} {run_of(done).events_per_s:,.0f} events/s")
+    return {way: each for way, each in measured.items() if each}, still
 
 
 def _show(found: dict[str, dict[str, Any]]) -> None:
@@ -139,6 +156,8 @@ def _show(found: dict[str, dict[str, Any]]) -> None:
     for way, values in found.items():
         table.add_row(NAMES[way], *(f"{values[name]:,}" for name in COLUMNS))
     show.console().print(table)
+    if found.keys() < NAMES.keys():
+        return
     lane, faust, raw = (found[way]["events_per_s"] for way in ("lane", "faust", "raw"))
     show.text(
         f"The worker is {lane / faust:.1f} times as fast as plain Faust;"
@@ -149,10 +168,10 @@ def _show(found: dict[str, dict[str, Any]]) -> None:
 def _show_full(found: dict[str, dict[str, Any]]) -> None:
     table = Table(box=None, header_style="bold")
     table.add_column("")
-    for name in FULL_NAMES.values():
-        table.add_column(name, justify="right")
+    for way in found:
+        table.add_column(FULL_NAMES[way], justify="right")
     for row, title in FULL_ROWS.items():
-        values = [found[way][row] for way in FULL_NAMES]
+        values = [each[row] for each in found.values()]
         if row.startswith("latency"):
             for percentile, short in PERCENTILES.items():
                 cells = (_cell(each and each[percentile]) for each in values)
