@@ -366,29 +366,24 @@ class Member(threading.Thread):
             self._take_again("consents or shares end before what was read of them")
             return ()
         held_back: list[TopicPartition] = []
-        topics: tuple[str, ...] = INPUTS
-        for number, topic in enumerate(GATE, 1):
-            while any(fetched.reached.get(place, 0) < end for place, end in ends[topic].items()):
-                if len(fetched.gate[topic]) >= most or fetched.bytes[topic] >= MOST_BYTES:
-                    topics = GATE[:number]
-                    break
-                self._consume(most, WAIT)
-                if self.generation != generation or self._called():
-                    topics = ()
-                    break
-                if not held_back and (len(fetched.others) > MOST_RECORDS or fetched.full):
-                    held_back = [
-                        each
-                        for each in self._consumer.assignment()
-                        if self._bare(each.topic) not in GATE
-                    ]
-                    self._consumer.pause(held_back)
-            else:
-                continue
-            break
-        if held_back and self.generation == generation:
-            self._consumer.resume(held_back)
-        return topics
+        try:
+            for number, topic in enumerate(GATE, 1):
+                while any(read.get(place, 0) < end for place, end in ends[topic].items()):
+                    if len(fetched.gate[topic]) >= most or fetched.bytes[topic] >= MOST_BYTES:
+                        return GATE[:number]
+                    self._consume(most, WAIT)
+                    if self.generation != generation or self._called():
+                        return ()
+                    if not held_back and (len(fetched.others) > MOST_RECORDS or fetched.full):
+                        held_back = self._outside_the_gate()
+                        self._consumer.pause(held_back)
+            return INPUTS
+        finally:
+            if held_back and self.generation == generation:
+                self._consumer.resume(held_back)
+
+    def _outside_the_gate(self) -> list[TopicPartition]:
+        return [each for each in self._consumer.assignment() if self._bare(each.topic) not in GATE]
 
     def _ends(
         self, partitions: Mapping[str, Collection[int]]
