@@ -167,7 +167,7 @@ def test_kafka_is_reached_where_the_worker_looks_for_it():
     assert services["kafka"]["image"] == services["disputes"]["image"]
 
 
-def test_time_passes():
+def test_one_service_ticks_hourly_for_all_workers():
     (ticks,) = (
         service
         for service in load("compose.yaml")["services"].values()

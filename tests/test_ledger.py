@@ -115,7 +115,7 @@ def _step(action: str, days: float, named: int = 0, name: str = "d") -> Entry:
         ([_step("open", 9, named=5 * DAY)], False),  # an earlier fact, without limit
     ],
 )
-def test_a_dispute(steps, counts):
+def test_whether_an_event_counts_after_the_steps_of_its_disputes(steps, counts):
     entry = reduce(merge, steps, fact(START, {"amount_minor": 1}))
     assert (standing(entry) is not None) == counts
 

@@ -73,7 +73,7 @@ def bought(tmp_path: Path) -> Path:
 # ---- what needs no broker
 
 
-def test_publishing_to_a_broker_that_is_down(bought: Path) -> None:
+def test_a_broker_that_is_down_is_named_with_how_to_start_one(bought: Path) -> None:
     ended = plainscore(
         "publish", "purchases", bought, "--natural-key", PLAINSCORE_BROKERS="127.0.0.1:1"
     )
@@ -82,7 +82,7 @@ def test_publishing_to_a_broker_that_is_down(bought: Path) -> None:
 
 
 @pytest.mark.parametrize("command", ["broker", "worker"])
-def test_a_port_that_is_taken(command: str) -> None:
+def test_a_port_that_is_taken_is_named_with_the_way_to_another(command: str) -> None:
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = str(taken.getsockname()[1])
         arguments = [command, "--port", port] if command == "broker" else [command]
@@ -91,11 +91,13 @@ def test_a_port_that_is_taken(command: str) -> None:
     assert ended.out == ""
 
 
-def test_a_topic_that_does_not_exist(bought: Path) -> None:
+def test_a_mistyped_topic_is_told_with_the_one_that_was_meant(bought: Path) -> None:
     plainscore("publish", "purchses", bought).in_a_sentence(2, "'purchses'", "mean purchases?")
 
 
-def test_a_typo_in_a_scorecard(tmp_path: Path) -> None:
+def test_a_typo_in_a_scorecard_is_told_by_its_line_and_no_page_goes_out(
+    tmp_path: Path,
+) -> None:
     page = tmp_path / "everyday.yaml"
     text = scorecards.example("everyday").replace("max_per_event: 50000", "max_per_evnt: 50000")
     page.write_text(text)
@@ -111,7 +113,7 @@ def test_a_typo_in_a_scorecard(tmp_path: Path) -> None:
     assert line in [each["line"] for each in ended.results()]
 
 
-def test_a_schema_that_was_changed_without_a_version(tmp_path: Path) -> None:
+def test_a_schema_that_was_changed_without_a_version_is_found(tmp_path: Path) -> None:
     for package in ("streams", "schemas"):
         shutil.copytree(ROOT / package, tmp_path / package)
     assert plainscore("schemas", "check", cwd=tmp_path).code == 0
@@ -124,7 +126,9 @@ def test_a_schema_that_was_changed_without_a_version(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("command", ["broker", "demo"])
-def test_no_network_for_the_first_download(command: str, tmp_path: Path) -> None:
+def test_a_first_start_without_network_says_so_and_leaves_nothing_behind(
+    command: str, tmp_path: Path
+) -> None:
     pytest.importorskip("jgo")
     proxies = ("http_proxy", "https_proxy", "HTTP_PROXY", "HTTPS_PROXY")
     refusing = dict.fromkeys(proxies, f"http://{NOWHERE}") | {"no_proxy": "", "NO_PROXY": ""}
@@ -137,7 +141,9 @@ def test_no_network_for_the_first_download(command: str, tmp_path: Path) -> None
 
 
 @pytest.mark.kafka
-def test_topics_that_were_never_made(broker: Broker, prefix: str, bought: Path) -> None:
+def test_topics_that_were_never_made_are_told_with_the_command_that_makes_them(
+    broker: Broker, prefix: str, bought: Path
+) -> None:
     settings = {"PLAINSCORE_BROKERS": broker.bootstrap, "PLAINSCORE_PREFIX": prefix}
     ended = plainscore("publish", "purchases", bought, "--natural-key", **settings)
     ended.in_a_sentence(2, f"{prefix}purchases", "plainscore topics apply")
@@ -156,7 +162,9 @@ def ours(world: World) -> dict[str, str]:
 
 
 @pytest.mark.kafka
-def test_a_csv_file_with_a_bad_row(world: World, ours: dict[str, str], tmp_path: Path) -> None:
+def test_a_bad_row_is_refused_by_its_line_and_the_others_are_sent(
+    world: World, ours: dict[str, str], tmp_path: Path
+) -> None:
     file = tmp_path / "bought.csv"
     file.write_text(HEADER + ROW + ROW.replace("19.99", "nineteen") + ROW.replace("05T", "06T"))
     ended = plainscore("publish", "purchases", file, "--natural-key", **ours)
@@ -169,7 +177,7 @@ def test_a_csv_file_with_a_bad_row(world: World, ours: dict[str, str], tmp_path:
 
 
 @pytest.mark.kafka
-def test_rows_that_do_not_fit_the_schema(
+def test_rows_that_do_not_fit_the_schema_are_refused_by_their_fields(
     world: World, ours: dict[str, str], tmp_path: Path
 ) -> None:
     good = {
@@ -200,7 +208,9 @@ def test_rows_that_do_not_fit_the_schema(
 
 
 @pytest.mark.kafka
-def test_a_record_of_another_schema_in_a_topic(world: World, ours: dict[str, str]) -> None:
+def test_records_of_another_schema_become_dead_letters_with_the_reason(
+    world: World, ours: dict[str, str]
+) -> None:
     history = History(31, citizens=4, events=40)
     consents = history.consents()
     world.send(consents)
@@ -263,7 +273,7 @@ def test_a_state_folder_of_another_form_is_restored(world: World) -> None:
 
 
 @pytest.mark.kafka
-def test_rows_of_another_version_in_a_state_folder(world: World) -> None:
+def test_rows_of_another_version_end_the_worker_which_says_what_to_do(world: World) -> None:
     """It is not guessed at, nor deleted unasked: a newer plainscore may own that folder."""
     state = scored(world, 33)
     before = rows(world, state)

@@ -82,7 +82,7 @@ def test_days_late_round_down():
     assert scored(in_time, TURN).contributions["late"] == 0
 
 
-def test_every_part_of_a_purchase():
+def test_a_purchase_counts_in_every_characteristic_that_reads_it():
     found = scored([("purchases", purchase(TURN, 6_000, 7, "books"))], TURN)
     assert found.contributions == {
         "base": 600,
