@@ -49,9 +49,8 @@ class Settings(BaseSettings):
     # Within how long a worker that keeps up commits what comes: it gathers for so long, less what
     # the last transaction took.
     commit_ms: int = Field(100, ge=1, le=60_000)
-    memory_mib: int = Field(
-        512, ge=64, le=1_048_576
-    )  # on top of Python's own: see streams/memory.py
+    # On top of Python's own: see streams/memory.py.
+    memory_mib: int = Field(512, ge=64, le=1_048_576)
     audiences: Annotated[tuple[str, ...], NoDecode] = ()  # names with commas between them
     # For how long others leave a worker's partitions to it when it is away. By default Kafka takes
     # no less than 6, and librdkafka no more than the 300 that a batch may last.

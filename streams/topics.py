@@ -35,9 +35,8 @@ class Topic:
     key: Key
     value_schema: str | None  # None: the value is raw bytes
     partitioned: bool = True  # False: one partition, whatever the partition count
-    settings: Mapping[str, str] = field(
-        default_factory=dict
-    )  # beyond those of its role and cleanup
+    # Beyond those of its role and cleanup.
+    settings: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def config(self) -> dict[str, str]:
