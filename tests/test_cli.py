@@ -230,6 +230,21 @@ def test_a_closed_output_is_no_error():
     assert (ended.stdout.strip(), ended.stderr) == ("0", "")
 
 
+def test_output_whose_reader_has_left_keeps_no_file_open():
+    running = """
+import os, sys
+from streams.cli import main
+reader, writer = os.pipe()
+os.close(reader)
+sys.stdout = os.fdopen(writer, "w")
+free = os.dup(0)
+os.close(free)
+assert main.main(["schemas", "check"]) == 0
+assert os.dup(0) == free
+"""
+    subprocess.run([sys.executable, "-c", running], cwd=ROOT, check=True)
+
+
 def test_a_closed_output_leaves_no_file_open_in_the_place_of_the_input():
     running = "import os; from streams.cli import main; main.main(['--version']); os.fstat(0)"
     closed = f'{sys.executable} -c "{running}" <&- >&-'

@@ -90,10 +90,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command and return its exit code; whatever goes wrong ends in a sentence."""
     for number, name in ((1, "stdout"), (2, "stderr")):
         if getattr(sys, name) is None:  # closed by whoever started us (`>&-`): the work goes on
-            nowhere = os.open(os.devnull, os.O_WRONLY)
-            if nowhere != number:
-                os.dup2(nowhere, number)
-                os.close(nowhere)
+            show.to_nowhere(number)
             setattr(sys, name, os.fdopen(number, "w", encoding="utf-8"))
     try:
         app(list(sys.argv[1:] if arguments is None else arguments))

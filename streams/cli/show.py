@@ -22,7 +22,7 @@ class _Results(Console):
 
 class _Words(Console):
     def on_broken_pipe(self) -> None:  # what is done, and how it ends, is no matter of words
-        _to_nowhere(sys.stderr)
+        _silence(sys.stderr)
 
 
 def console() -> Console:
@@ -42,14 +42,22 @@ def on_terminal() -> bool:
 
 def reader_left() -> NoReturn:
     """Whoever read our output has enough: end quietly."""
-    _to_nowhere(sys.stdout)
+    _silence(sys.stdout)
     raise SystemExit(0)
 
 
-def _to_nowhere(stream: TextIO) -> None:
+def _silence(stream: TextIO) -> None:
     """Let what else is written go nowhere, also at the interpreter's last flush."""
     with suppress(OSError, ValueError):
-        os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())
+        to_nowhere(stream.fileno())
+
+
+def to_nowhere(number: int) -> None:
+    """Have a descriptor, which may be closed, lead nowhere."""
+    nowhere = os.open(os.devnull, os.O_WRONLY)
+    if nowhere != number:
+        os.dup2(nowhere, number)
+        os.close(nowhere)
 
 
 def line(values: Mapping[str, Any]) -> None:
