@@ -294,7 +294,6 @@ def test_an_interruption_is_quiet(run, monkeypatch):
     ("error", "exit_code", "said"),
     [
         (OSError(errno.ENOSPC, "No space left", "/state/x"), 3, "The disk is full (/state/x)"),
-        (Exception("IO error: No space left on device: While appending"), 3, "The disk is full"),
         (OSError(errno.EADDRINUSE, "Address in use"), 2, "The port is taken"),
         (PermissionError(errno.EACCES, "no", "/root/x"), 2, "(/root/x). Check who owns it"),
         (ConnectionRefusedError(errno.ECONNREFUSED, "no"), 3, "does not answer"),
@@ -307,7 +306,6 @@ def test_an_interruption_is_quiet(run, monkeypatch):
         ),
         (UnicodeEncodeError("ascii", "•", 0, 1, "ordinal not in range"), 2, "encoding, ascii"),
         (ModuleNotFoundError("x", name="jgo"), 2, "pip install 'plainscore[embedded]'"),
-        (Exception("lock hold by current process: /state/LOCK"), 2, "another worker"),
         (KafkaException(KafkaError(KafkaError._TRANSPORT)), 3, "No Kafka broker answers (b:1)"),
         (KafkaException(KafkaError(KafkaError._AUTHENTICATION)), 3, "PLAINSCORE_KAFKA"),
         (KafkaException(KafkaError(KafkaError.UNKNOWN_TOPIC_OR_PART)), 3, "topics apply"),

@@ -116,13 +116,6 @@ def _of_a_library(error: BaseException) -> PlainscoreError | None:
                 f"This needs a part that is not installed: {error.name}",
                 next_step=f"Run: pip install 'plainscore[{extra}]'.",
             )
-    if "No space left on device" in str(error):  # RocksDB raises plain exceptions
-        return disk_full("")
-    if "lock hold by" in str(error) or "/LOCK: " in str(error):
-        return BadUsage(
-            "The state folder is in use by another worker",
-            next_step="Stop that worker, or set PLAINSCORE_STATE_DIR to a folder of its own.",
-        )
     return None
 
 
