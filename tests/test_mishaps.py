@@ -264,8 +264,8 @@ def test_a_state_folder_of_another_form_is_restored(world: World) -> None:
         store._write({"ledger": {b"of another form": b"?"}, "meta": {b"form": b"0"}})
         store.close()
     worker = world.worker().wait_ready()
-    told = worker.events("state folder is deleted and restored")
-    assert [each["reason"] for each in told] == [
+    told = worker.events("state_folder_restored_anew")
+    assert [each["why"] for each in told] == [
         "it has form 0, this plainscore reads form 1"
     ] * PARTITIONS
     worker.stop()

@@ -62,7 +62,7 @@ def open_restored(
             PartitionStore.destroy(path)
             store = PartitionStore.open(path)
     except Corrupt as error:
-        _log.warning("state folder is deleted and restored", reason=str(error))
+        _log.warning("state_folder_restored_anew", folder=str(path), why=error.what)
         PartitionStore.destroy(path)
         store = PartitionStore.open(path)
     try:
@@ -82,7 +82,7 @@ def usable(store: PartitionStore, ends: Ends, delete_retention_ms: int) -> bool:
     """
     reason = _unusable(store, ends, delete_retention_ms)
     if reason is not None:
-        _log.warning("state folder is deleted and restored", folder=str(store.path), reason=reason)
+        _log.warning("state_folder_restored_anew", folder=str(store.path), why=reason)
     return reason is None
 
 
@@ -282,6 +282,6 @@ def delete_forgotten(state_dir: Path, owned: Collection[int], now_ms: int) -> li
         used_ms = max((file.stat().st_mtime for file in path.iterdir()), default=0.0) * 1000
         if used_ms < now_ms - NOT_OWNED_FOR:
             PartitionStore.destroy(path)
-            _log.info("state folder of a partition not owned for a week deleted", folder=str(path))
+            _log.info("forgotten_state_folder_deleted", folder=str(path))
             deleted.append(path)
     return deleted

@@ -210,7 +210,7 @@ def _overwrite(path: Path) -> None:
 
 
 def _restored_anew(said: str) -> bool:
-    return "state folder is deleted and restored" in said
+    return "state_folder_restored_anew" in said
 
 
 # ---- the log
