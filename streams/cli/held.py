@@ -5,7 +5,7 @@ from typing import Any
 
 from streams.cli import fields, show
 from streams.cli.records import Records
-from streams.client import Reader
+from streams.client import Reader, Stored
 from streams.codec import Undecodable, decode, pack
 from streams.dead_letters import read as read_letter
 from streams.errors import BadData
@@ -33,44 +33,45 @@ def held(chosen: Settings, citizen: str) -> dict[str, Any]:
         }
     if stored is None and not found:
         raise BadData(f"Nothing is held of {citizen!r}", next_step="Check the id.")
-    state = None
-    if stored is not None:
-        state = {
-            "since": show.when(stored.citizen.since),
-            "as_of": show.when(stored.citizen.as_of),
-            "grants": [
-                {**each._asdict(), "covers_from": show.when(each.covers_from)}
-                for each in stored.citizen.grants
-            ],
-            "shares": [
-                {**each._asdict(), "until": show.when(each.until)} for each in stored.citizen.shares
-            ],
-            "scores": [
-                {
-                    "scorecard": account.key.scorecard,
-                    "shadow": account.key.shadow,
-                    "version": account.version,
-                    "score": account.score,
-                    "tier": account.tier,
-                    "totals": [
-                        {"period": period, "characteristic": place, "amount": amount}
-                        for period, row in sorted(account.totals.items())
-                        for place, amount in enumerate(row, 1)  # by its place on the page
-                        if amount
-                    ],
-                }
-                for account in stored.citizen.accounts.values()
-            ],
-            "ledger": [
-                {**event._asdict(), **_entry(event.kind, entry)}
-                for event, entry in stored.ledger.items()
-            ],
-        }
     return {
         "citizen": citizen,
         "exported_at": show.when(show.now()),
-        "state": state,
+        "state": None if stored is None else _state(stored),
         "records": found,
+    }
+
+
+def _state(stored: Stored) -> dict[str, Any]:
+    """What the changelogs hold of a citizen."""
+    citizen = stored.citizen
+    return {
+        "since": show.when(citizen.since),
+        "as_of": show.when(citizen.as_of),
+        "grants": [
+            {**each._asdict(), "covers_from": show.when(each.covers_from)}
+            for each in citizen.grants
+        ],
+        "shares": [{**each._asdict(), "until": show.when(each.until)} for each in citizen.shares],
+        "scores": [
+            {
+                "scorecard": account.key.scorecard,
+                "shadow": account.key.shadow,
+                "version": account.version,
+                "score": account.score,
+                "tier": account.tier,
+                "totals": [
+                    {"period": period, "characteristic": place, "amount": amount}
+                    for period, row in sorted(account.totals.items())
+                    for place, amount in enumerate(row, 1)  # by its place on the page
+                    if amount
+                ],
+            }
+            for account in citizen.accounts.values()
+        ],
+        "ledger": [
+            {**event._asdict(), **_entry(event.kind, entry)}
+            for event, entry in stored.ledger.items()
+        ],
     }
 
 
