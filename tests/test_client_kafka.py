@@ -5,7 +5,7 @@ import contextlib
 import re
 import threading
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -702,6 +702,29 @@ def test_of_an_unknown_citizen_nothing_is_found(brokers: str, prefix: str) -> No
         assert reader.citizen_changes("nobody") == []
         assert reader.citizen_ledger("nobody") == {}
         assert reader.published_scorecards() == []
+
+
+def test_what_nobody_can_be_asked_is_said(brokers: str, prefix: str) -> None:
+    """Of an id that nobody can have, and after the end."""
+    reader = Reader(brokers, prefix=prefix)
+    by_id: list[Callable[[Any], object]] = [
+        reader.citizen,
+        reader.citizen_state,
+        reader.citizen_scores,
+        reader.citizen_changes,
+        reader.citizen_ledger,
+    ]
+    for ask in by_id:
+        for wrong in ("", "x" * 70_000, "\udcff", 5):
+            with pytest.raises(BadData, match="citizen_id"):
+                ask(wrong)
+    reader.close()
+    for ask in by_id:
+        with pytest.raises(BadUsage, match="This Reader is closed"):
+            ask("ann")
+    with pytest.raises(BadUsage, match="This Reader is closed"):
+        reader.published_scorecards()
+    reader.close()
 
 
 def test_changes_of_one_citizen_are_read_in_order(
