@@ -338,6 +338,14 @@ def test_what_the_worker_would_refuse_is_not_sent(
         publisher.consent("ann", [])
     with pytest.raises(BadData):
         publisher.withdraw("")
+    about: Any = {"kind": "purchases", "source": "shop", "event_id": "1", "occurred_at": NOON}
+    with pytest.raises(BadData, match="dispute_id: not empty"):
+        publisher.dispute("ann", about, action="uphold", dispute_id="")
+    with pytest.raises(BadData, match="correction_id: not empty"):
+        publisher.correct("ann", about, {"amount_minor": 5}, correction_id="")
+    for name in ("citizen_id", "source", "occurred_at", "action", "about"):
+        with pytest.raises(BadData, match=f"cannot replace '{name}'"):
+            publisher.correct("ann", about, {name: "bob", "amount_minor": 5})
     with pytest.raises(BadUsage, match="no topic that takes records"):
         publisher.publish("scores", {})
     publisher.flush()
