@@ -333,6 +333,13 @@ def test_a_bad_setting_is_named_and_not_repeated(run, monkeypatch, name, value, 
     assert value not in err.replace("PLAINSCORE", "").replace("0.", "") or value == "0"
 
 
+def test_an_unset_variable_does_not_open_the_metrics_to_every_machine(run, monkeypatch):
+    """`PLAINSCORE_METRICS_HOST=$HOST` is empty where HOST is not set."""
+    monkeypatch.setenv("PLAINSCORE_METRICS_HOST", "")
+    code, _, err = run("topics", "plan")
+    assert (code, "PLAINSCORE_METRICS_HOST" in err) == (2, True)
+
+
 @pytest.mark.parametrize("command", ["score c-1", "topics plan", "watch", "doctor"])
 def test_a_login_in_an_address_is_refused_and_not_repeated(run, monkeypatch, command):
     monkeypatch.setenv("PLAINSCORE_BROKERS", "user:hunter2@127.0.0.1:1")
