@@ -283,8 +283,13 @@ def test_people_s_acts_are_acknowledged_on_return(
     assert tombstone.headers() == [("receipt_id", receipt_id.encode())]
     assert "ann" not in receipt_id
 
-    publisher.share("ann", [{"audience": "bank", "reveals": ["tier"], "until": NOON}])
-    assert len(stored(brokers, f"{prefix}shares")) == 1
+    to_come = time.time_ns() // 1_000_000 + 60_000
+    over: Any = {"audience": "shop", "reveals": ["score"], "until": NOON}
+    publisher.share("ann", [over, {"audience": "bank", "reveals": ["tier"], "until": to_come}])
+    (shares,) = stored(brokers, f"{prefix}shares")
+    assert codec.decode("shares", shares.value())["shares"] == [
+        {"audience": "bank", "reveals": ["tier"], "until": to_come}
+    ]
 
     dispute_id = publisher.dispute("ann", about, statement="Not mine.")
     publisher.dispute("ann", about, action="withdraw", dispute_id=dispute_id)

@@ -146,9 +146,15 @@ class Publisher:
     def share(
         self, citizen_id: str, shares: Sequence[Share], *, occurred_at: Moment | None = None
     ) -> None:
-        """Put these shares in force, the whole list; empty: none."""
+        """Put these shares in force, the whole list; empty: none.
+
+        One whose `until` has passed is left out: a worker would open it until the next tick. Of
+        several for one audience the last stands. Without a consent on record there are none.
+        """
         values = {"citizen_id": citizen_id, "occurred_at": _or_now(occurred_at), "shares": shares}
-        self.publish("shares", values)
+        shape = shaped("shares", values)
+        shape["shares"] = [each for each in shape["shares"] if each["until"] > _now()]
+        self.publish("shares", shape)
         self.flush()
 
     def dispute(
