@@ -182,6 +182,7 @@ def read(letter: Record) -> DeadLetter:
 
 def _number(text: str | None) -> int:
     try:
-        return int(text or "")
+        number = int(text or "")
     except ValueError:
         return -1
+    return number if -1 <= number < 1 << 63 else -1  # no record of Kafka's has another

@@ -79,7 +79,8 @@ class Endpoint:
             raise BadUsage(
                 f"The metrics port {port} cannot be opened: {problem.strerror}",
                 where=f"PLAINSCORE_METRICS_HOST={host} PLAINSCORE_METRICS_PORT={port}",
-                next_step="Stop what uses it, or set another port; 0 takes any free one.",
+                next_step="Stop what uses it, or set another port (0 takes any free one), and an"
+                " address of this machine.",
             ) from problem
         self._server.set_app(self._answer)
         self._thread = threading.Thread(target=self._server.serve_forever, name="metrics")

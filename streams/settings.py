@@ -60,7 +60,7 @@ class Settings(BaseSettings):
     tick_minutes: int = Field(60, ge=1, le=1_440)
 
     # ---- what operators see
-    metrics_host: str = "127.0.0.1"
+    metrics_host: str = Field("127.0.0.1", min_length=1)  # empty would be every address
     metrics_port: int = Field(9464, ge=0, le=65_535)  # 0: any free one
     log_level: LogLevel = "info"
     log_json: bool | None = None  # unset: JSON unless written to a terminal

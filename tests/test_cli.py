@@ -16,13 +16,15 @@ import pytest
 from confluent_kafka import KafkaError, KafkaException
 
 from streams import dead_letters, scorecards, settings
-from streams.cli import failures, fields, held, main, rights, rows, show
+from streams.cli import failures, fields, held, main, rights, rows, score, show
 from streams.cli import publish as publishing
 from streams.client import connection, publisher
 from streams.client.shape import shaped
 from streams.codec import encode
 from streams.errors import BadData, BadUsage, PlainscoreError, Unreachable
 from streams.record import Record
+from streams.scoring.explain import Explanation, in_words
+from streams.scoring.recount import EventRef
 
 ROOT = Path(__file__).parents[1]
 MAP = ["--map", "citizen_id=who", "--map", "occurred_at=day"]
@@ -353,6 +355,13 @@ def test_a_bad_setting_is_named_and_not_repeated(run, monkeypatch, name, value, 
     assert value not in err.replace("PLAINSCORE", "").replace("0.", "") or value == "0"
 
 
+def test_an_unset_variable_does_not_open_the_metrics_to_every_machine(run, monkeypatch):
+    """`PLAINSCORE_METRICS_HOST=$HOST` is empty where HOST is not set."""
+    monkeypatch.setenv("PLAINSCORE_METRICS_HOST", "")
+    code, _, err = run("topics", "plan")
+    assert (code, "PLAINSCORE_METRICS_HOST" in err) == (2, True)
+
+
 @pytest.mark.parametrize("command", ["score c-1", "topics plan", "watch", "doctor"])
 def test_a_login_in_an_address_is_refused_and_not_repeated(run, monkeypatch, command):
     monkeypatch.setenv("PLAINSCORE_BROKERS", "user:hunter2@127.0.0.1:1")
@@ -623,8 +632,48 @@ def test_people_read_times_and_courses():
 
 
 def test_no_sender_commands_the_terminal():
-    told = show.cell({"source": "caf\u00e9\x1b]0;title\x07", "ids": ["a\u202eb"]})
-    assert told == "source: café\\x1b]0;title\\x07\nids: a\\u202eb"
+    told = show.cell({"source": "caf\u00e9\x1b]0;title\x07", "ids": ["a\u202eb\nc"]})
+    assert told == "source: café\\x1b]0;title\\x07\nids: a\\u202eb\\nc"
+
+
+HARM = "\x1b[31m\x9b31m\u202e"
+
+
+@pytest.mark.parametrize(
+    "tell",
+    [
+        lambda: show.rows([{"source": f"{HARM}\\[/b][link=http://harm]"}], ("source",)),
+        lambda: show.result({"source": f"{HARM}\\[/b][link=http://harm]"}),
+        lambda: show.rows([], (), empty=f"{HARM} has nothing."),
+        lambda: show.document({"source": HARM}),
+        lambda: show.say(f"error: there is no {HARM}"),
+        lambda: score._lay_out(EXPLAINED, in_words(EXPLAINED)),
+    ],
+    ids=["rows", "result", "empty", "document", "say", "explain"],
+)
+def test_a_terminal_shows_what_somebody_sent_and_does_nothing_of_it(tell, monkeypatch, capsys):
+    monkeypatch.setattr(show, "on_terminal", lambda: True)
+    tell()
+    out, err = capsys.readouterr()
+    assert r"\u202e" in out + err
+    assert all(each.isprintable() for each in (out + err).replace("\n", ""))
+    assert "\nYour score is 950" not in out
+
+
+EXPLAINED = Explanation(
+    scorecard="everyday",
+    version=1,
+    as_of=0,
+    score=600,
+    tier="plus",
+    perks=(),
+    base=600,
+    parts=(),
+    clamp=0,
+    next_turn=0,
+    next_tier=None,
+    left_out=((EventRef("purchases", f"shop{HARM}\nYour score is 950", "e-1"), "it is too old."),),
+)
 
 
 # ---- scorecards

@@ -298,6 +298,12 @@ def test_a_place_to_begin_that_is_none_is_refused(given: dict[str, Any]) -> None
         Subscriber("127.0.0.1:1", **given)
 
 
+@pytest.mark.parametrize("citizen", ["", "\0", "x" * 70_000, "\udcff", 5])
+def test_an_id_that_nobody_can_have_is_bad_data(citizen: Any) -> None:
+    with pytest.raises(BadData, match="citizen_id"):
+        Subscriber("127.0.0.1:1", citizen=citizen)
+
+
 def test_what_was_not_delivered_is_raised_with_its_count() -> None:
     """Nothing that Kafka did not take is passed over in silence, and it is said once."""
     hurry = {"delivery.timeout.ms": "300"}

@@ -5,7 +5,7 @@ import contextlib
 import re
 import threading
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -283,8 +283,13 @@ def test_people_s_acts_are_acknowledged_on_return(
     assert tombstone.headers() == [("receipt_id", receipt_id.encode())]
     assert "ann" not in receipt_id
 
-    publisher.share("ann", [{"audience": "bank", "reveals": ["tier"], "until": NOON}])
-    assert len(stored(brokers, f"{prefix}shares")) == 1
+    to_come = time.time_ns() // 1_000_000 + 60_000
+    over: Any = {"audience": "shop", "reveals": ["score"], "until": NOON}
+    publisher.share("ann", [over, {"audience": "bank", "reveals": ["tier"], "until": to_come}])
+    (shares,) = stored(brokers, f"{prefix}shares")
+    assert codec.decode("shares", shares.value())["shares"] == [
+        {"audience": "bank", "reveals": ["tier"], "until": to_come}
+    ]
 
     dispute_id = publisher.dispute("ann", about, statement="Not mine.")
     publisher.dispute("ann", about, action="withdraw", dispute_id=dispute_id)
@@ -309,10 +314,10 @@ def test_people_s_acts_are_acknowledged_on_return(
 
 
 def test_what_kafka_refuses_is_bad_data(prefix: str, publisher: Publisher) -> None:
-    """A time of sending in the future, which the topic's settings forbid."""
+    """A time of sending in the future, as of a clock that is ahead; the topic forbids it."""
     later = time.time_ns() // 1_000_000 + 5_000_000
     publisher.publish("purchases", {**EVENT, "citizen_id": "a", "event_id": "1"}, later)
-    with pytest.raises(BadData, match="1 record was not delivered"):
+    with pytest.raises(BadData, match=r"1 record was not delivered.* clock"):
         publisher.flush()
 
 
@@ -338,6 +343,14 @@ def test_what_the_worker_would_refuse_is_not_sent(
         publisher.consent("ann", [])
     with pytest.raises(BadData):
         publisher.withdraw("")
+    about: Any = {"kind": "purchases", "source": "shop", "event_id": "1", "occurred_at": NOON}
+    with pytest.raises(BadData, match="dispute_id: not empty"):
+        publisher.dispute("ann", about, action="uphold", dispute_id="")
+    with pytest.raises(BadData, match="correction_id: not empty"):
+        publisher.correct("ann", about, {"amount_minor": 5}, correction_id="")
+    for name in ("citizen_id", "source", "occurred_at", "action", "about"):
+        with pytest.raises(BadData, match=f"cannot replace '{name}'"):
+            publisher.correct("ann", about, {name: "bob", "amount_minor": 5})
     with pytest.raises(BadUsage, match="no topic that takes records"):
         publisher.publish("scores", {})
     publisher.flush()
@@ -702,6 +715,29 @@ def test_of_an_unknown_citizen_nothing_is_found(brokers: str, prefix: str) -> No
         assert reader.citizen_changes("nobody") == []
         assert reader.citizen_ledger("nobody") == {}
         assert reader.published_scorecards() == []
+
+
+def test_what_nobody_can_be_asked_is_said(brokers: str, prefix: str) -> None:
+    """Of an id that nobody can have, and after the end."""
+    reader = Reader(brokers, prefix=prefix)
+    by_id: list[Callable[[Any], object]] = [
+        reader.citizen,
+        reader.citizen_state,
+        reader.citizen_scores,
+        reader.citizen_changes,
+        reader.citizen_ledger,
+    ]
+    for ask in by_id:
+        for wrong in ("", "x" * 70_000, "\udcff", 5):
+            with pytest.raises(BadData, match="citizen_id"):
+                ask(wrong)
+    reader.close()
+    for ask in by_id:
+        with pytest.raises(BadUsage, match="This Reader is closed"):
+            ask("ann")
+    with pytest.raises(BadUsage, match="This Reader is closed"):
+        reader.published_scorecards()
+    reader.close()
 
 
 def test_changes_of_one_citizen_are_read_in_order(

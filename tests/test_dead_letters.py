@@ -63,3 +63,12 @@ def test_every_reason_says_what_was_wrong_and_what_to_do():
     for reason, sentence in dead_letters.REASONS.items():
         assert sentence.count(". ") >= 1, reason
         assert sentence.endswith((".", "?", ")")), reason
+
+
+@pytest.mark.parametrize("number", [b"", b"x", b"-5", b"9" * 30, b"9" * 5_000])
+def test_a_number_that_no_record_has_is_read_as_missing(number):
+    """A replay of all letters would end at this one."""
+    names = (dead_letters.PARTITION, dead_letters.OFFSET, dead_letters.TIMESTAMP)
+    headers = tuple((name, number) for name in names)
+    refused = dead_letters.read(Record("dead-letters", 0, 9, 0, b"k", None, headers)).refused
+    assert (refused.partition, refused.offset, refused.timestamp) == (-1, -1, -1)

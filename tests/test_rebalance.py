@@ -12,6 +12,7 @@ import pytest
 from confluent_kafka import KafkaError, KafkaException
 
 from streams.app import consumer_config, make_app
+from streams.errors import BadUsage
 from streams.memory import split
 from streams.outcome import Outcome
 from streams.published import Published
@@ -281,6 +282,12 @@ def test_a_worker_has_the_same_name_again_after_a_restart(tmp_path: Path) -> Non
     first.lock.close()  # as the process's end does
     assert take_name(tmp_path, "group").value == first.value
     assert take_name(tmp_path / "other", "group").value != first.value
+
+
+def test_a_state_folder_that_cannot_be_is_told_with_its_setting(tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    with pytest.raises(BadUsage, match="PLAINSCORE_STATE_DIR"):
+        take_name(tmp_path / "file" / "group", "group")
 
 
 def test_two_workers_on_one_folder_have_two_names(tmp_path: Path) -> None:

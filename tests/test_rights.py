@@ -107,6 +107,13 @@ def test_who_is_not_let_in_is_told_to_mend_the_security_settings(guarded: Guarde
     assert "plainscore broker" not in told
 
 
+def test_who_comes_without_the_security_settings_is_told_of_them(guarded: Guarded) -> None:
+    """A broker that asks for a login ends the connection without a word."""
+    assert "PLAINSCORE_KAFKA" in said(lambda: Publisher(guarded.guarded))
+    tls = {"security.protocol": "SSL"}
+    assert "PLAINSCORE_KAFKA" in said(lambda: Publisher(guarded.bootstrap, kafka=tls))
+
+
 @pytest.mark.parametrize("moment", ["flush", "publish"])
 def test_who_may_not_write_is_told_so(guarded: Guarded, prefix: str, moment: str) -> None:
     """librdkafka's producer ends then: what it still holds is lost at once, and counted."""

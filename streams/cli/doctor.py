@@ -7,6 +7,7 @@ from collections.abc import Callable
 from typing import NamedTuple
 
 import typer
+from rich.text import Text
 
 from streams import settings
 from streams.cli import failures, show
@@ -35,8 +36,8 @@ def doctor() -> None:
             findings |= {name: _kept_calm(check, chosen) for name, check in OF_A_BROKER.items()}
     for name, each in findings.items():
         if show.on_terminal():
-            mark = "[green]ok [/green]" if each.ok else "[red]not[/red]"
-            show.console().print(f"{mark}  {name}: {show.cell(each.found)}")
+            mark = ("ok ", "green") if each.ok else ("not", "red")
+            show.console().print(Text.assemble(mark, f"  {name}: {show.cell(each.found)}"))
             if each.next and not each.ok:
                 show.console().print(f"     {each.next}", markup=False)
         else:

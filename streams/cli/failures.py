@@ -154,7 +154,8 @@ def unreachable(brokers: str) -> Unreachable:
     return Unreachable(
         "No Kafka broker answers",
         where=brokers,
-        next_step="Start one with `plainscore broker`, or set PLAINSCORE_BROKERS to yours.",
+        next_step="Start one with `plainscore broker`, or set PLAINSCORE_BROKERS to yours, and"
+        " PLAINSCORE_KAFKA if it asks for TLS or a login.",
     )
 
 

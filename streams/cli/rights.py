@@ -326,7 +326,7 @@ def _about(chosen: Settings, citizen: str, event_id: str, told: Told) -> "About"
         and entry.fact is not None
     ]
     if len(found) != 1:
-        several = ", ".join(f"{event.kind} of {event.source}" for event, _ in found)
+        several = ", ".join(f"{event.kind} of {event.source!r}" for event, _ in found)
         raise BadData(
             f"{citizen} has {len(found) or 'no'} stored events {event_id!r}"
             + (f": {several}" if several else ""),

@@ -269,7 +269,7 @@ def _lay_out(found: "Explanation", words: Sequence[str]) -> None:
     lines = show.console()
     lines.print(f"{found.scorecard}, version {found.version}", style="bold", markup=False)
     for sentence in words:
-        lines.print(sentence, markup=False)
+        lines.print(show.visible(sentence), markup=False)
     rows = [{"points": found.base, "part": "base", "events": None}]
     rows += [
         {"points": part.points, "part": part.characteristic, "events": len(part.events)}

@@ -122,7 +122,8 @@ def show_published(
     if show.on_terminal():
         from rich.syntax import Syntax
 
-        show.console().print(Syntax(newest.document, "yaml", background_color="default"))
+        page = show.visible_lines(newest.document)
+        show.console().print(Syntax(page, "yaml", background_color="default"))
     else:
         show.text(newest.document)
 

@@ -11,6 +11,7 @@ from typing import Any, NoReturn, TextIO
 
 from rich.console import Console
 from rich.table import Table
+from rich.text import Text
 
 BARS = "▁▂▃▄▅▆▇█"
 
@@ -82,7 +83,10 @@ def text(words: str) -> None:
 
 def document(values: Mapping[str, Any]) -> None:
     """Write one JSON document: indented for people, one line when piped."""
-    text(json.dumps(values, ensure_ascii=False, indent=2 if on_terminal() else None, default=str))
+    if not on_terminal():
+        line(values)
+        return
+    text(visible_lines(json.dumps(values, ensure_ascii=False, indent=2, default=str)))
 
 
 def rows(
@@ -97,11 +101,11 @@ def rows(
     for column in columns:
         table.add_column(column.replace("_", " "), overflow="fold")
     for row in found:
-        table.add_row(*(cell(row.get(column)) for column in columns))
+        table.add_row(*(Text(cell(row.get(column))) for column in columns))
     if table.row_count:
         console().print(table)
     elif empty:
-        words().print(empty, markup=False)
+        say(empty)
 
 
 def result(values: Mapping[str, Any]) -> None:
@@ -113,7 +117,7 @@ def result(values: Mapping[str, Any]) -> None:
     table.add_column(style="bold")
     table.add_column(overflow="fold")
     for name, value in values.items():
-        table.add_row(name.replace("_", " "), cell(value))
+        table.add_row(name.replace("_", " "), Text(cell(value)))
     console().print(table)
 
 
@@ -137,19 +141,24 @@ def cell(value: Any) -> str:
         return ", ".join(cell(part) for part in value)
     if isinstance(value, Mapping):
         return "\n".join(f"{name}: {cell(part)}" for name, part in value.items())
-    return visible(str(value)).replace("[", r"\[")
+    return visible(str(value))
 
 
 def visible(text: str) -> str:
-    """A text as a terminal may show it: what somebody sent could hold commands to the terminal."""
-    return "".join(
-        each if each.isprintable() or each == "\n" else repr(each)[1:-1] for each in text
-    )
+    """A text as one line of a terminal: what somebody sent could hold commands to the terminal, or
+    a line of its own that looks like ours.
+    """
+    return "".join(each if each.isprintable() else repr(each)[1:-1] for each in text)
+
+
+def visible_lines(text: str) -> str:
+    """The same of a text whose lines are meant."""
+    return "\n".join(map(visible, text.split("\n")))
 
 
 def say(text: str) -> None:
     """Tell the person something that is no result."""
-    words().print(text, markup=False)
+    words().print(visible_lines(text), markup=False)
 
 
 def now() -> int:

@@ -154,8 +154,9 @@ class Connection:
         return Unreachable(
             "No Kafka broker answered" + ("" if why is None else f": {sentence(why)}"),
             where=f"brokers {self.brokers}",
+            # to who comes without TLS or a login, brokers that ask for them say nothing at all
             next_step="Start one with `plainscore broker`, or set PLAINSCORE_BROKERS to one that"
-            " runs."
+            " runs, and PLAINSCORE_KAFKA if it asks for TLS or a login."
             if let_in
             else "Mend the security settings (PLAINSCORE_KAFKA).",
         )

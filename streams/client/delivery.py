@@ -26,7 +26,6 @@ _REFUSALS = frozenset(
     {
         KafkaError.MSG_SIZE_TOO_LARGE,
         KafkaError.INVALID_MSG_SIZE,
-        KafkaError.INVALID_TIMESTAMP,
         KafkaError.INVALID_RECORD,
         KafkaError.RECORD_LIST_TOO_LARGE,
     }
@@ -116,6 +115,13 @@ class Delivery:
     def _loss(self, count: int, error: KafkaError) -> PlainscoreError:
         what = f"{_counted(count, 'was', 'were')} not delivered: {sentence(error)}"
         where = f"brokers {self._connection.brokers}"
+        if error.code() == KafkaError.INVALID_TIMESTAMP:
+            return BadData(
+                what,
+                where=where,
+                next_step="Set this machine's clock, or the timestamp_ms that was given, and send"
+                " again.",
+            )
         if error.code() in _REFUSALS:
             return BadData(what, where=where, next_step="Mend what Kafka refuses and send again.")
         if error.fatal():

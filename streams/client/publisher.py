@@ -146,9 +146,15 @@ class Publisher:
     def share(
         self, citizen_id: str, shares: Sequence[Share], *, occurred_at: Moment | None = None
     ) -> None:
-        """Put these shares in force, the whole list; empty: none."""
+        """Put these shares in force, the whole list; empty: none.
+
+        One whose `until` has passed is left out: a worker would open it until the next tick. Of
+        several for one audience the last stands. Without a consent on record there are none.
+        """
         values = {"citizen_id": citizen_id, "occurred_at": _or_now(occurred_at), "shares": shares}
-        self.publish("shares", values)
+        shape = shaped("shares", values)
+        shape["shares"] = [each for each in shape["shares"] if each["until"] > _now()]
+        self.publish("shares", shape)
         self.flush()
 
     def dispute(
@@ -170,7 +176,8 @@ class Publisher:
                 f"To {action} a dispute takes its dispute_id",
                 next_step="It is what opening it gave back.",
             )
-        dispute_id = dispute_id or secrets.token_hex(16)
+        if dispute_id is None:  # an empty one is a mistake: nobody would hear of the dispute meant
+            dispute_id = secrets.token_hex(16)
         values = {
             "dispute_id": dispute_id,
             "citizen_id": citizen_id,
@@ -196,9 +203,9 @@ class Publisher:
 
         Gives the correction's id, a random one unless told otherwise.
         """
-        correction_id = correction_id or secrets.token_hex(16)
+        if correction_id is None:
+            correction_id = secrets.token_hex(16)
         values = {
-            **(replaced or {}),
             "correction_id": correction_id,
             "citizen_id": citizen_id,
             "about": about,
@@ -206,7 +213,14 @@ class Publisher:
             "source": about.get("source") if isinstance(about, Mapping) else None,
             "action": "retract" if replaced is None else "replace",
         }
-        self.publish("corrections", values)
+        replaced = replaced or {}
+        if fixed := values.keys() & replaced:  # ours would stand, and nobody hear of it
+            raise BadData(
+                f"A correction cannot replace {min(fixed)!r}",
+                where="not_a_field",
+                next_step="Name fields of the event; for any other, retract it and send a new one.",
+            )
+        self.publish("corrections", {**values, **replaced})
         self.flush()
         return correction_id
 

@@ -11,6 +11,8 @@ from streams import codec
 from streams.client.change import Change, Score
 from streams.client.connection import Connection, decoded
 from streams.client.published import PublishedScorecard, published_by
+from streams.client.shape import key_of
+from streams.errors import BadUsage
 from streams.scoring.citizen import Citizen
 from streams.scoring.recount import EventRef, Ledger
 from streams.state import PARTITION_KEY, read_citizen, read_entry, read_partition
@@ -40,8 +42,8 @@ class Reader:
     """Reads committed records up to the end that each partition has when it is asked.
 
     Only the citizen's own partition is read. Every method raises Unreachable if the broker falls
-    silent for about 10 s, and BadUsage if a topic does not exist. Not for use by several threads
-    at once.
+    silent for about 10 s, BadUsage if a topic does not exist or after close, and BadData for an id
+    that nobody can have. Not for use by several threads at once.
     """
 
     def __init__(
@@ -52,12 +54,13 @@ class Reader:
         self._prefix = prefix
         self._consumer = self._connection.open(Consumer, _SETTINGS)
         self._partitions = self._connection.topics(self._consumer)
+        self._closed = False
         self._published: dict[tuple[str, int], PublishedScorecard] = {}
         self._published_end = -1
 
     def citizen_state(self, citizen_id: str) -> Citizen | None:
         """Give a citizen's state as of now in its partition; None: no consent, nothing stored."""
-        key = citizen_id.encode()
+        key = key_of(citizen_id)
         rows = self._latest("citizens-changelog", citizen_id, (key, PARTITION_KEY))
         if key not in rows:
             return None
@@ -69,7 +72,7 @@ class Reader:
 
     def citizen_scores(self, citizen_id: str) -> list[Score]:
         """Give a citizen's latest scores, by scorecard."""
-        found = self._latest("scores", citizen_id, codec.pack(citizen_id))
+        found = self._latest("scores", citizen_id, codec.pack(key_of(citizen_id)))
         return [Score.of(codec.decode("scores", found[key])) for key in sorted(found)]
 
     def citizen_ledger(self, citizen_id: str) -> Ledger:
@@ -95,13 +98,14 @@ class Reader:
 
     def citizen_changes(self, citizen_id: str) -> list[Change]:
         """Give a citizen's changes that the topic score-changes still holds, oldest first."""
-        key = citizen_id.encode()
+        key = key_of(citizen_id)
         mine = (m for m in self._partition_of("score-changes", citizen_id) if m.key() == key)
         read = (decoded("score-changes", message) for message in mine)
         return [Change.of(values) for values in read if values is not None]
 
     def published_scorecards(self) -> list[PublishedScorecard]:
         """Give every published scorecard, by id and version."""
+        self._go_on()
         topic = full_name("scorecards", self._prefix)
         end = self._connection.ends(self._consumer, topic, 0)[1]
         if end != self._published_end:
@@ -115,7 +119,8 @@ class Reader:
         return [self._published[named] for named in sorted(self._published)]
 
     def close(self) -> None:
-        """Leave nothing running."""
+        """Leave nothing running; what is asked for after that is refused."""
+        self._closed = True
         self._consumer.close()
 
     def __enter__(self) -> Self:
@@ -148,7 +153,13 @@ class Reader:
                 found[key] = value
         return found
 
+    def _go_on(self) -> None:
+        """Raise for what would come after the end."""
+        if self._closed:
+            raise BadUsage("This Reader is closed", next_step="Open a new one.")
+
     def _partition_of(self, topic: str, citizen_id: str) -> Iterator[Message]:
+        self._go_on()
         name = full_name(topic, self._prefix)
         if name not in self._partitions:
             self._partitions = self._connection.topics(self._consumer)

@@ -7,7 +7,7 @@ from datetime import UTC, date, datetime
 from functools import cache
 from typing import Any
 
-from streams import codec
+from streams import codec, validity
 from streams.errors import BadData, BadUsage
 from streams.topics import TOPICS
 
@@ -56,6 +56,15 @@ def natural_id(topic: str, shape: Mapping[str, Any]) -> str:
     }
     text = json.dumps(content, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
     return hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()[:32]
+
+
+def key_of(citizen_id: str) -> bytes:
+    """Give the key of a citizen's records. Raises BadData for an id that nobody can have."""
+    text = _string(citizen_id, "citizen_id")
+    if (problem := validity.id_problem(text)) is not None:
+        reason, detail = problem
+        raise BadData(detail, where=reason, next_step="Check the id.")
+    return text.encode()
 
 
 def milliseconds(moment: Moment, path: str = "occurred_at") -> int:

@@ -13,6 +13,7 @@ from confluent_kafka import Consumer, KafkaException, Message, TopicPartition
 
 from streams.client.change import Change, SharedScore
 from streams.client.connection import ANSWER_WITHIN, Connection, decoded
+from streams.client.shape import key_of
 from streams.errors import BadUsage
 from streams.topics import audience_topic, full_name, partition_of
 
@@ -115,7 +116,7 @@ class Subscriber(Generic[T]):
         make: Any = Change.of if audience is None else SharedScore.of
         self._make: Callable[[Mapping[str, Any]], T] = make
         self._citizen = citizen
-        self._key = None if citizen is None else citizen.encode()
+        self._key = None if citizen is None else key_of(citizen)
         self._from: From = from_
         self._group = group
         self._timeout = timeout

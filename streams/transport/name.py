@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import IO
 from uuid import uuid4
 
-from streams.errors import disk_full
+from streams.errors import BadUsage, PlainscoreError, disk_full
 
 FILE = "transactional-id"
 LETTERS = len(uuid4().hex)
@@ -38,8 +38,11 @@ def take_name(folder: Path, group: str) -> Name:
     where they want the same partition; and a folder that was copied is on another host. Where it
     is not, the group lets in the one that came last, and the other ends (see `Member`).
     """
-    folder.mkdir(parents=True, exist_ok=True)
-    file = (folder / FILE).open("ab+", buffering=0)
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        file = (folder / FILE).open("ab+", buffering=0)
+    except OSError as error:
+        raise _refused(folder, error) from error
     try:
         fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except OSError:
@@ -53,7 +56,15 @@ def take_name(folder: Path, group: str) -> Name:
         try:
             file.write(kept.encode())
         except OSError as error:
-            if error.errno in (errno.ENOSPC, errno.EDQUOT):
-                raise disk_full(str(folder)) from error
-            raise
+            raise _refused(folder, error) from error
     return Name(f"{group}-{socket.gethostname()}-{kept}", file)
+
+
+def _refused(folder: Path, error: OSError) -> PlainscoreError:
+    if error.errno in (errno.ENOSPC, errno.EDQUOT):
+        return disk_full(str(folder))
+    return BadUsage(
+        f"The state folder cannot be used: {error.strerror}",
+        where=str(folder),
+        next_step="Set PLAINSCORE_STATE_DIR to a folder that this account may write.",
+    )
