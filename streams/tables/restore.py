@@ -47,7 +47,10 @@ def open_restored(
     on_progress: OnProgress,
     delete_retention_ms: int,
 ) -> tuple[PartitionStore, Restored]:
-    """Open a partition's folder, begin it anew if it is of no use, and restore it."""
+    """Open a partition's folder, begin it anew if it is of no use, and restore it.
+
+    Raises BadData where a changelog has lost what would have to be restored.
+    """
     path = partition_folder(state_dir, partition)
     try:
         store = PartitionStore.open(path)
@@ -61,6 +64,7 @@ def open_restored(
             PartitionStore.destroy(path)
             store = PartitionStore.open(path)
     except Corrupt as error:
+        _check_kept({}, ends, path)
         _log.warning("state folder is deleted and restored", reason=str(error))
         PartitionStore.destroy(path)
         store = PartitionStore.open(path)
@@ -76,10 +80,11 @@ def usable(store: PartitionStore, ends: Ends, delete_retention_ms: int) -> bool:
     """Tell whether the folder's rows, and the changelogs' tails, make the tables.
 
     If not, the log says why, and the folder must be destroyed: a tombstone that it never read may
-    have left the changelog, and an erased citizen would come back. Raises BadData where the folder
-    may be the last to hold what a changelog has lost.
+    have left the changelog, and an erased citizen would come back. Raises BadData where a changelog
+    has lost what would have to be read: the folder may be the last to hold it.
     """
     reason = _unusable(store, ends, delete_retention_ms)
+    _check_kept(store.offsets() if reason is None else {}, ends, store.path)
     if reason is not None:
         _log.warning("state folder is deleted and restored", folder=str(store.path), reason=reason)
     return reason is None
@@ -97,21 +102,31 @@ def _unusable(store: PartitionStore, ends: Ends, delete_retention_ms: int) -> st
         return "its last write is older than half of the changelogs' delete.retention.ms"
     for table in TABLES:
         offset = offsets.get(table)
-        if offset and offset < ends.low[table]:
-            raise _lost(store, table, offset, ends.low[table])
-        if offset is None or not ends.low[table] <= offset <= ends.high[table]:
+        if offset is None or offset > ends.high[table]:
             return f"its offset {offset} lies outside of the changelog of {table}"
     return None
 
 
-def _lost(store: PartitionStore, table: str, offset: int, low: int) -> BadData:
+def _check_kept(offsets: Mapping[str, int], ends: Ends, path: Path) -> None:
+    """Refuse to restore where a changelog no longer holds all from these offsets on.
+
+    Compaction leaves a log's beginning where it was, at 0, even if it leaves no record. Whoever
+    restored the rest alone would score people by a part of what is known of them.
+    """
+    for table in TABLES:
+        offset = offsets.get(table, 0)
+        if offset < ends.low[table]:
+            raise _lost(CHANGELOGS[table], offset, path)
+
+
+def _lost(topic: str, offset: int, path: Path) -> BadData:
     return BadData(
-        f"Kafka has deleted records of {CHANGELOGS[table]} that the state folder has not read: "
-        f"it was read to offset {offset}, and now begins at offset {low}",
-        where=str(store.path),
-        next_step="Set the topic's cleanup.policy to compact again (plainscore topics apply), and "
-        "put it back from a backup. If there is none, delete the folder: what the topic no longer "
-        "holds is lost then.",
+        f"Kafka has deleted records of {topic} that the state folder has not read: those from "
+        f"offset {offset} on",
+        where=str(path),
+        next_step="Set the topic's cleanup.policy to compact again (plainscore topics apply). Then "
+        "put a folder in this one's place that has read them, if a worker has one still, or put "
+        "the topic back from a backup. If there is neither, begin anew: deploy/README.md says how.",
     )
 
 
@@ -145,7 +160,7 @@ def restore(
     with store.loading() if loading else nullcontext():
         if left():
             # Numbers: to look up "the beginning" takes librdkafka half a second.
-            begin = {topic: max(writer.offsets[t], ends.low[t]) for topic, t in places.items()}
+            begin = {topic: writer.offsets[table] for topic, table in places.items()}
             consumer = Consumer(_reading(consumer_config))
             try:
                 consumer.assign([TopicPartition(t, partition, at) for t, at in begin.items()])
