@@ -258,6 +258,17 @@ def test_nothing_is_restored_from_changelogs_of_which_one_has_lost_its_beginning
             changelogs.open()
 
 
+def test_what_a_changelog_loses_while_it_is_read_is_told(changelogs: Changelogs) -> None:
+    changelogs.commit("ledger", {b"1": b"one", b"2": b"two"})
+
+    def lose(read: int, _left: int) -> None:
+        if not read:
+            changelogs.delete_records("ledger", before=1)
+
+    with pytest.raises(BadData, match=r"ledger-changelog .* offset 0 on"):
+        changelogs.open(lose)
+
+
 def test_a_changelog_of_which_compaction_has_left_nothing_has_lost_nothing(
     changelogs: Changelogs,
 ) -> None:

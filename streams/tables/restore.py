@@ -219,6 +219,8 @@ class _Writer:
                 self.records += 1
             elif error.code() == KafkaError._PARTITION_EOF and offset is not None:
                 self.offsets[table] = offset  # past aborted records and the marks of ends
+            elif error.code() == KafkaError._AUTO_OFFSET_RESET:
+                raise _lost(CHANGELOGS[table], self.offsets[table], self.store.path)
             elif not passes(error):
                 raise unreachable(error, f"{message.topic()}, partition {message.partition()}")
         for rows in self.rows.values():
