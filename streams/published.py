@@ -2,6 +2,7 @@
 
 from bisect import bisect_right
 
+from streams.errors import BadData
 from streams.scoring.citizen import Scorecards
 from streams.scoring.scorecard import Scorecard
 
@@ -28,8 +29,17 @@ class Published(Scorecards):
         return True
 
     def get(self, scorecard_id: str, version: int) -> Scorecard:
-        """Give one version; KeyError if it was never published."""
-        return self._versions[scorecard_id][version]
+        """Give one version; BadData if it is not held, though somebody was scored by it."""
+        try:
+            return self._versions[scorecard_id][version]
+        except KeyError:
+            raise BadData(
+                f"{scorecard_id} version {version} is not among the published scorecards, and "
+                "people were scored by it",
+                where="topic scorecards",
+                next_step="Put the topic back from a backup, or publish that very page again "
+                "(plainscore scorecard publish). Then start the worker again.",
+            ) from None
 
     def ids(self) -> tuple[str, ...]:
         """Give the ids of all scorecards that can be in force, in order."""

@@ -10,6 +10,7 @@ import pytest
 from confluent_kafka import Consumer, KafkaException, TopicPartition
 from confluent_kafka.admin import AdminClient, NewTopic
 
+from streams.client import Publisher
 from streams.embedded import Broker
 from streams.topics import KINDS, topic_of
 from tests.lane_world import (
@@ -89,7 +90,8 @@ def make_anew(world: World, topic: str) -> None:
     until = time.monotonic() + 30
     while True:
         try:
-            new = NewTopic(name, PARTITIONS, 1, config=topic_of(topic).config)
+            partitions = PARTITIONS if topic_of(topic).partitioned else 1
+            new = NewTopic(name, partitions, 1, config=topic_of(topic).config)
             admin.create_topics([new])[name].result(30)
         except KafkaException:  # the old one is not gone yet
             assert time.monotonic() < until
@@ -269,3 +271,23 @@ def test_a_worker_begins_no_folder_where_a_changelog_has_lost_its_beginning(
     assert {topic: len(records) for topic, records in world.seen().items()} == before
     world.worker("a").wait_ready()
     check(world, world.wait_done(), only=history.names[:10])
+
+
+def test_a_worker_names_the_page_that_people_were_scored_by_and_that_is_no_longer_published(
+    world: World, history: History
+) -> None:
+    worker = world.worker().wait_ready()
+    world.send(flood(history.names, 20, 1))
+    world.wait_done()
+    worker.stop()
+    make_anew(world, "scorecards")
+    world.send(flood(history.names, 20, 2))
+    worker = world.worker()
+    assert worker.process.wait(60) == 1
+    (sentence,) = (line for line in worker.said().splitlines() if line.startswith("error: "))
+    assert "everyday version 1 is not among the published scorecards" in sentence
+    with Publisher(world.brokers, prefix=world.prefix) as publisher:
+        for page in world.pages:
+            publisher.publish_scorecard(page)
+    world.worker().wait_ready()
+    check(world, world.wait_done())

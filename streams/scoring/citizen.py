@@ -103,7 +103,7 @@ class Scorecards(ABC):
 
     @abstractmethod
     def get(self, scorecard_id: str, version: int) -> Scorecard:
-        """Give one version; KeyError if it was never published."""
+        """Give one version; an error if it is not held."""
 
     @abstractmethod
     def in_force(self, scorecard_id: str, as_of: int, shadow: bool = False) -> Scorecard | None:
