@@ -360,6 +360,33 @@ def test_index_and_counts_are_made_whole_wherever_a_restore_broke_off(
     store.close()
 
 
+def test_a_restore_may_be_broken_off_while_index_and_counts_are_made(
+    changelogs: Changelogs,
+) -> None:
+    """Of many citizens that takes long, and a worker that shall stop must not wait for its end."""
+    many: dict[bytes, bytes | None] = {
+        b"%05d" % n: citizen("ada", "plain", 3) for n in range(6_000)
+    }
+    changelogs.commit("citizens", many)
+    through: list[int] = []
+
+    class Stopped(Exception):
+        pass
+
+    def stop(records: int, left: int) -> None:
+        if records and not left:
+            through.append(records)
+        if len(through) == 3:  # the records are read, and the first rows looked at
+            raise Stopped
+
+    with pytest.raises(Stopped):
+        changelogs.open(stop)
+    store, restored = changelogs.open()
+    assert (restored.records, restored.counted.citizens) == (0, 6_000)
+    assert len(Overlay(store).citizens.due(100, 10_000)) == 6_000
+    store.close()
+
+
 def test_a_broker_that_is_away_is_waited_for_until_nobody_wants_to(tmp_path: Path) -> None:
     class Stopped(Exception):
         pass

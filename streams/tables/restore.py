@@ -1,8 +1,8 @@
 """Bring a partition's folder up to the ends of its changelogs, or begin it anew from them."""
 
 import time
-from collections.abc import Callable, Collection, Mapping
-from contextlib import nullcontext
+from collections.abc import Callable, Collection, Iterator, Mapping
+from contextlib import closing, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -170,7 +170,7 @@ def restore(
                     on_progress(writer.records, left())
             finally:
                 consumer.close()
-        counted = writer.finish(written_ms, ends.asked_ms)
+        counted = writer.finish(written_ms, ends.asked_ms, lambda: on_progress(writer.records, 0))
     return Restored(writer.records, time.monotonic() - began, counted)
 
 
@@ -241,26 +241,37 @@ class _Writer:
         self.store.write(self.rows, due, self.offsets, counted, written_ms)
         self.rows = {table: {} for table in TABLES}
 
-    def finish(self, written_ms: int | None, asked_ms: int) -> Counted:
-        """Write that the folder has reached the changelogs' ends; gives the counts."""
+    def finish(self, written_ms: int | None, asked_ms: int, on_rows: Callable[[], None]) -> Counted:
+        """Write that the folder has reached the changelogs' ends; gives the counts.
+
+        What on_rows raises breaks off: of many rows this takes long.
+        """
         if self.counted is None:
-            self.counted = self._take_stock(written_ms)
+            self.counted = self._take_stock(written_ms, on_rows)
         self.write(asked_ms)
         return self.counted
 
-    def _take_stock(self, written_ms: int | None) -> Counted:
+    def _take_stock(self, written_ms: int | None, on_rows: Callable[[], None]) -> Counted:
         """Make the index and the counts of all rows that are there."""
         counted = Counted()
         due: dict[bytes, bytes | None] = {}
-        for key, _ in self.store.rows("due"):  # left by one that broke off just here
+        for key, _ in self._rows("due", on_rows):  # left by one that broke off just here
             due[key] = None
             self._write_due(due, BATCH, written_ms)
         self._write_due(due, 1, written_ms)
-        for key, value in self.store.rows("citizens"):
+        for key, value in self._rows("citizens", on_rows):
             _account(counted, due, key, value, 1)
             self._write_due(due, BATCH, written_ms)
         self._write_due(due, 1, written_ms)
         return counted
+
+    def _rows(self, family: str, on_rows: Callable[[], None]) -> Iterator[tuple[bytes, bytes]]:
+        """Give all rows, and call on_rows in between."""
+        with closing(self.store.rows(family)) as rows:  # else the store could not be closed next
+            for number, row in enumerate(rows):
+                if number % BATCH == 0:
+                    on_rows()
+                yield row
 
     def _write_due(
         self, due: dict[bytes, bytes | None], fewest: int, written_ms: int | None
