@@ -1,11 +1,16 @@
-"""Where partitions of topics begin and end, and which topics they are, asked of the brokers."""
+"""What brokers say of topics: where partitions begin and end, their ids, who may write to them."""
 
 from collections.abc import Collection, Mapping
+from typing import Any
 
 from confluent_kafka import KafkaError, KafkaException, TopicCollection, TopicPartition
-from confluent_kafka.admin import AdminClient, OffsetSpec  # type: ignore[attr-defined]
+from confluent_kafka.admin import (  # type: ignore[attr-defined]
+    AclOperation,
+    AdminClient,
+    OffsetSpec,
+)
 
-from streams.outage import ASK
+from streams.outage import ASK, KEPT_OUT
 
 EARLIEST = OffsetSpec.earliest()  # type: ignore[no-untyped-call]
 LATEST = OffsetSpec.latest()  # type: ignore[no-untyped-call]
@@ -35,3 +40,26 @@ def topic_ids(admin: AdminClient, names: Collection[str]) -> dict[str, str]:
     """
     described = admin.describe_topics(TopicCollection(list(names)), request_timeout=ASK)
     return {name: str(answer.result().topic_id) for name, answer in described.items()}
+
+
+def kept_from(admin: AdminClient, names: Collection[str]) -> list[str]:
+    """Ask once which topics the brokers' rules do not let us write to.
+
+    Raises KafkaException without an answer for each.
+    """
+    if not names:  # librdkafka takes no empty question
+        return []
+    described = admin.describe_topics(
+        TopicCollection(sorted(names)), include_authorized_operations=True, request_timeout=ASK
+    )
+    return [name for name, answer in described.items() if not _writable(answer)]
+
+
+def _writable(answer: Any) -> bool:
+    try:
+        allowed = answer.result().authorized_operations
+    except KafkaException as error:
+        if error.args[0].code() in KEPT_OUT:  # we may not even look at it
+            return False
+        raise
+    return allowed is None or AclOperation.WRITE in allowed  # None: brokers without rules

@@ -2,6 +2,7 @@
 
 from bisect import bisect_right
 
+from streams.errors import BadData
 from streams.scoring.citizen import Account, Scorecards
 from streams.scoring.scorecard import Scorecard
 
@@ -28,8 +29,17 @@ class Published(Scorecards):
         return True
 
     def of(self, account: Account) -> Scorecard:
-        """Give the version that an account is of; KeyError if it was never published."""
-        return self._versions[account.key.scorecard][account.version]
+        """Give the version that an account is of; BadData if it is not held."""
+        try:
+            return self._versions[account.key.scorecard][account.version]
+        except KeyError:
+            which = f"{account.key.scorecard} version {account.version}"
+            raise BadData(
+                f"{which} is not among the published scorecards, and people were scored by it",
+                where="topic scorecards",
+                next_step="Put the topic back from a backup, or publish that very page again "
+                "(plainscore scorecard publish). Then start the worker again.",
+            ) from None
 
     def ids(self) -> tuple[str, ...]:
         """Give the ids of all scorecards that can be in force, in order."""

@@ -24,7 +24,13 @@ from uuid import uuid4
 from zlib import crc32
 
 from confluent_kafka import Consumer, KafkaError, Message, Producer, TopicPartition
-from confluent_kafka.admin import AdminClient, OffsetSpec
+from confluent_kafka.admin import (  # type: ignore[attr-defined]
+    AdminClient,
+    AlterConfigOpType,
+    ConfigEntry,
+    ConfigResource,
+    OffsetSpec,
+)
 from prometheus_client.parser import text_string_to_metric_families
 
 from streams import scorecards
@@ -147,6 +153,22 @@ def wait_for(condition: Callable[[], Any], seconds: float, what: str) -> None:
     while not condition():
         assert time.monotonic() < until, f"waited {seconds} s in vain until {what}"
         time.sleep(0.05)
+
+
+def alter(brokers: str, topic: str, **settings: str) -> None:
+    """Set a topic's settings, with underscores for dots; an empty one goes back to the default."""
+    entries = [
+        ConfigEntry(
+            name.replace("_", "."),
+            value,
+            incremental_operation=AlterConfigOpType.SET if value else AlterConfigOpType.DELETE,
+        )
+        for name, value in settings.items()
+    ]
+    resource = ConfigResource(ConfigResource.Type.TOPIC, topic, incremental_configs=entries)
+    admin = AdminClient({"bootstrap.servers": brokers})  # its futures end with it
+    for future in admin.incremental_alter_configs([resource]).values():
+        future.result(30)
 
 
 # ---- the world of one test

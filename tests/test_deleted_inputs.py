@@ -10,9 +10,20 @@ import pytest
 from confluent_kafka import Consumer, KafkaException, TopicPartition
 from confluent_kafka.admin import AdminClient, NewTopic
 
+from streams.client import Publisher
 from streams.embedded import Broker
 from streams.topics import KINDS, topic_of
-from tests.lane_world import PARTITIONS, History, Place, Worker, World, flood, wait_for
+from tests.lane_world import (
+    PARTITIONS,
+    History,
+    Place,
+    Worker,
+    World,
+    alter,
+    check,
+    flood,
+    wait_for,
+)
 
 pytestmark = pytest.mark.kafka
 
@@ -61,6 +72,17 @@ def delete_all_but(world: World, kept: int) -> dict[int, int]:
     return gone
 
 
+def lose_beginning(world: World, topic: str) -> None:
+    """Delete the first record of each partition of a compacted topic, as retention may."""
+    name = world.prefix + topic
+    alter(world.brokers, name, cleanup_policy="delete")
+    admin = AdminClient({"bootstrap.servers": world.brokers})
+    asked = [TopicPartition(name, partition, 1) for partition in range(PARTITIONS)]
+    for done in admin.delete_records(asked).values():
+        done.result(30)
+    alter(world.brokers, name, cleanup_policy="compact")
+
+
 def make_anew(world: World, topic: str) -> None:
     """Delete a topic and make it again."""
     admin, name = AdminClient({"bootstrap.servers": world.brokers}), world.prefix + topic
@@ -68,7 +90,8 @@ def make_anew(world: World, topic: str) -> None:
     until = time.monotonic() + 30
     while True:
         try:
-            new = NewTopic(name, PARTITIONS, 1, config=topic_of(topic).config)
+            partitions = PARTITIONS if topic_of(topic).partitioned else 1
+            new = NewTopic(name, partitions, 1, config=topic_of(topic).config)
             admin.create_topics([new])[name].result(30)
         except KafkaException:  # the old one is not gone yet
             assert time.monotonic() < until
@@ -227,3 +250,44 @@ def test_a_position_beyond_the_end_of_consents_or_shares_ends_the_worker(
     (sentence,) = (line for line in worker.said().splitlines() if line.startswith("error: "))
     assert f"beyond the end of {world.prefix}{topic}" in sentence
     assert "--to-" in sentence
+
+
+def test_a_worker_begins_no_folder_where_a_changelog_has_lost_its_beginning(
+    world: World, history: History
+) -> None:
+    """It would score people by a part of what is known of them. One whose folder has it goes on."""
+    worker = world.worker("a").wait_ready()
+    world.send(flood(history.names, 200, 1))
+    world.wait_done()
+    worker.stop()
+    lose_beginning(world, "ledger-changelog")
+    world.send(flood(history.names, 200, 2))
+    before = {topic: len(records) for topic, records in world.seen().items()}
+    fresh = world.worker("b")
+    assert fresh.process.wait(60) == 1
+    (sentence,) = (line for line in fresh.said().splitlines() if line.startswith("error: "))
+    assert "deleted records of ledger-changelog" in sentence
+    assert "Traceback" not in fresh.said()
+    assert {topic: len(records) for topic, records in world.seen().items()} == before
+    world.worker("a").wait_ready()
+    check(world, world.wait_done(), only=history.names[:10])
+
+
+def test_a_worker_names_the_page_that_people_were_scored_by_and_that_is_no_longer_published(
+    world: World, history: History
+) -> None:
+    worker = world.worker().wait_ready()
+    world.send(flood(history.names, 20, 1))
+    world.wait_done()
+    worker.stop()
+    make_anew(world, "scorecards")
+    world.send(flood(history.names, 20, 2))
+    worker = world.worker()
+    assert worker.process.wait(60) == 1
+    (sentence,) = (line for line in worker.said().splitlines() if line.startswith("error: "))
+    assert "everyday version 1 is not among the published scorecards" in sentence
+    with Publisher(world.brokers, prefix=world.prefix) as publisher:
+        for page in world.pages:
+            publisher.publish_scorecard(page)
+    world.worker().wait_ready()
+    check(world, world.wait_done())

@@ -23,7 +23,7 @@ class Followed:
     def __init__(self, brokers: str, prefix: str) -> None:
         self.brokers = brokers
         self.prefix = prefix
-        self.config = {"bootstrap.servers": brokers, "auto.offset.reset": "error"}
+        self.config = {"bootstrap.servers": brokers}
         self.held = Published()
 
     def create(self) -> None:
@@ -38,9 +38,12 @@ class Followed:
         for future in client.delete_topics(names, operation_timeout=30).values():
             future.result(30)
 
-    def publish(self, name: str) -> None:
+    def publish(self, *names: str) -> None:
+        """Publish the example of this name, or the everyday one under another."""
         with Publisher(self.brokers, prefix=self.prefix) as publisher:
-            publisher.publish_scorecard(scorecards.example(name))
+            for name in names:
+                page = scorecards.example("rider" if name == "rider" else "everyday")
+                publisher.publish_scorecard(page.replace("id: everyday\n", f"id: {name}\n"))
 
     def wait_held(self, *names: str) -> None:
         wait_for(lambda: set(names) <= set(self.held.ids()), 30, f"{names} are held")
@@ -73,11 +76,26 @@ def test_a_page_on_which_the_reader_stumbles_is_one_page_less(
     assert "a slip of ours" in refused["why"]
 
 
+@pytest.mark.parametrize("before", [["one", "two", "three"], ["one"]], ids=["shorter", "longer"])
+def test_a_topic_of_pages_that_is_made_anew_is_read_from_its_start(
+    followed: Followed, before: list[str]
+) -> None:
+    """Kafka alone would go on in its midst, or behind what there is of it."""
+    followed.publish(*before)
+    followed.wait_held(*before)
+    with structlog.testing.capture_logs() as logged:
+        followed.delete()
+        followed.create()
+        followed.publish("everyday", "rider")
+        followed.wait_held("everyday", "rider", *before)
+        told = "topic_made_anew"
+        wait_for(lambda: told in {line["event"] for line in logged}, 30, "that is told")
+
+
 def test_what_cannot_be_fetched_is_told(followed: Followed) -> None:
     followed.publish("everyday")
     followed.wait_held("everyday")
     with structlog.testing.capture_logs() as logged:
         followed.delete()
-        followed.create()
-        wait_for(lambda: logged, 40, "it is told that the topic is another one")
+        wait_for(lambda: logged, 40, "it is told that the topic is gone")
     assert logged[0]["event"] == "fetch_failed"

@@ -12,12 +12,7 @@ from urllib.error import HTTPError
 import pytest
 import structlog
 from confluent_kafka import Consumer
-from confluent_kafka.admin import (  # type: ignore[attr-defined]
-    AdminClient,
-    AlterConfigOpType,
-    ConfigEntry,
-    ConfigResource,
-)
+from confluent_kafka.admin import AdminClient
 
 from streams import dead_letters
 from streams.client import admin
@@ -33,7 +28,7 @@ from streams.transport.batch import Batch
 from streams.transport.lane import Lane
 from streams.transport.part import Held
 from tests import memory
-from tests.lane_world import PARTITIONS, Sent, Worker, World, wait_for
+from tests.lane_world import PARTITIONS, Sent, Worker, World, alter, wait_for
 
 CITIZEN = "anna"
 HOME = partition_of(CITIZEN, PARTITIONS)
@@ -128,22 +123,6 @@ def test_old_withdrawals_in_another_partition_are_carried_out(
     lane.run([lane.record("consents", None, key=CITIZEN.encode(), **place)])
     assert lane.citizen(CITIZEN) is None
     assert letters(lane) == []
-
-
-def alter(brokers: str, topic: str, **settings: str) -> None:
-    """Set a topic's settings, with underscores for dots; an empty one goes back to the default."""
-    entries = [
-        ConfigEntry(
-            name.replace("_", "."),
-            value,
-            incremental_operation=AlterConfigOpType.SET if value else AlterConfigOpType.DELETE,
-        )
-        for name, value in settings.items()
-    ]
-    resource = ConfigResource(ConfigResource.Type.TOPIC, topic, incremental_configs=entries)
-    admin = AdminClient({"bootstrap.servers": brokers})  # its futures end with it
-    for future in admin.incremental_alter_configs([resource]).values():
-        future.result(30)
 
 
 @pytest.mark.kafka

@@ -137,11 +137,18 @@ def test_who_may_not_write_is_told_so(guarded: Guarded, prefix: str, moment: str
     assert "not delivered" in said(lambda: publisher.publish("purchases", PURCHASE))
 
 
-@pytest.mark.parametrize("kept_from", ["the group", "what it reads", "what it writes"])
+NAMED = {
+    "the group": "Group authorization failed",
+    "what it reads": "{}consents",
+    "what it writes": "we may not write to {}scores (",
+}
+
+
+@pytest.mark.parametrize("kept_from", NAMED)
 def test_a_worker_that_is_kept_out_ends(
     guarded: Guarded, prefix: str, tmp_path: Path, kept_from: str
 ) -> None:
-    """It would ask on for ever, and look as if it waited for others."""
+    """It would ask on for ever, and look as if it waited for others. It says what from."""
     admin.apply(guarded.bootstrap, prefix=prefix)
     describe, write, read = AclOperation.DESCRIBE, AclOperation.WRITE, AclOperation.READ
     let = partial(guarded.let, "ann")
@@ -154,6 +161,8 @@ def test_a_worker_that_is_kept_out_ends(
     if kept_from != "what it reads":
         let(ResourceType.TOPIC, prefix, read)
     if kept_from == "what it writes":
+        for name in ("consents", "shares"):  # heartbeats go there, too
+            let(ResourceType.TOPIC, prefix + name, write)
         with Publisher(guarded.bootstrap, prefix=prefix) as publisher:
             publisher.tick()  # which the worker answers with heartbeats
     settings = {
@@ -167,4 +176,6 @@ def test_a_worker_that_is_kept_out_ends(
         worker.process.wait(20)
     worker.kill()
     assert "error: Kafka did not let us in" in worker.said(), worker.said()
+    (sentence,) = (line for line in worker.said().splitlines() if line.startswith("error: "))
+    assert NAMED[kept_from].format(prefix) in sentence
     assert "Traceback" not in worker.said()

@@ -7,6 +7,7 @@ import subprocess
 import sys
 from collections import Counter
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -197,6 +198,7 @@ def test_rows_go_in_and_the_folder_is_let_go_while_it_is_compacted(tmp_path: Pat
 
 KILLED = """
 import os, signal, sys
+from dataclasses import replace
 from pathlib import Path
 from streams.tables.partition import PartitionStore
 store = PartitionStore.open(Path(sys.argv[1]))
@@ -223,6 +225,7 @@ def test_after_a_kill_rows_and_offsets_agree(tmp_path: Path) -> None:
 
 FULL = """
 import os, resource, sys
+from dataclasses import replace
 from pathlib import Path
 from streams.tables.partition import PartitionStore
 store = PartitionStore.open(Path(sys.argv[1]))
@@ -249,6 +252,7 @@ def test_a_disk_that_takes_no_more_is_a_sentence(tmp_path: Path) -> None:
 
 NO_ROOM = """
 import os, resource, sys
+from dataclasses import replace
 from pathlib import Path
 from streams.tables.partition import PartitionStore
 store = PartitionStore.open(Path(sys.argv[1]))
@@ -299,6 +303,7 @@ def test_rows_are_the_same_however_the_folder_was_opened_to_write_them(tmp_path:
 
 NOT_TAKEN = """
 import os, resource, sys
+from dataclasses import replace
 from pathlib import Path
 from streams.tables.partition import PartitionStore
 store = PartitionStore.open(Path(sys.argv[1]))
@@ -387,7 +392,8 @@ def test_forgotten_folders_are_deleted_after_a_week(tmp_path: Path) -> None:
 
 NOW = 1_700_000_000_000
 IDS = {"citizens": "a", "ledger": "b"}
-ENDS = Ends(NOW, IDS, {"citizens": 10, "ledger": 10}, {"citizens": 20, "ledger": 20})
+ENDS = Ends(NOW, IDS, {"citizens": 0, "ledger": 0}, {"citizens": 20, "ledger": 20})
+LOST = replace(ENDS, low={"citizens": 10, "ledger": 0})  # the first ten records of one
 
 
 @pytest.mark.parametrize(
@@ -396,7 +402,6 @@ ENDS = Ends(NOW, IDS, {"citizens": 10, "ledger": 10}, {"citizens": 20, "ledger":
         ({"citizens": 10, "ledger": 20}, 0, FORM, True),
         ({"citizens": 10, "ledger": 20}, DAY // 2, FORM, True),
         ({"citizens": 10, "ledger": 20}, DAY // 2 + 1, FORM, False),
-        ({"citizens": 0, "ledger": 20}, 0, FORM, False),
         ({"citizens": 10, "ledger": 21}, 0, FORM, False),
         ({"citizens": 10}, 0, FORM, False),
         ({"citizens": 10, "ledger": 20}, 0, FORM + 1, False),
@@ -413,16 +418,30 @@ def test_which_folder_may_go_on(
     store.close()
 
 
+@pytest.mark.parametrize(
+    ("citizens", "age", "form"), [(9, 0, FORM), (0, 0, FORM), (20, DAY, FORM), (20, 0, FORM + 1)]
+)
 def test_a_folder_that_may_hold_what_its_changelog_has_lost_is_not_given_up(
+    tmp_path: Path, citizens: int, age: int, form: int
+) -> None:
+    store = PartitionStore.open(tmp_path / "p", form)
+    store.write({}, {}, {"citizens": citizens, "ledger": 20}, None, NOW - age)
+    with pytest.raises(BadData, match="citizens-changelog"):
+        usable(store, LOST, DAY)
+    store.close()
+
+
+def test_a_folder_that_holds_what_its_changelog_has_lost_may_go_on(store: PartitionStore) -> None:
+    store.write({}, {}, {"citizens": 10, "ledger": 0}, None, NOW)
+    assert usable(store, LOST, DAY)
+
+
+def test_a_new_folder_may_be_used_where_its_changelogs_have_lost_nothing(
     store: PartitionStore,
 ) -> None:
-    store.write({}, {}, {"citizens": 9, "ledger": 20}, None, NOW)
-    with pytest.raises(BadData, match="citizens-changelog"):
-        usable(store, ENDS, DAY)
-
-
-def test_a_new_folder_may_be_used(store: PartitionStore) -> None:
     assert usable(store, ENDS, DAY)
+    with pytest.raises(BadData, match="citizens-changelog"):
+        usable(store, LOST, DAY)
 
 
 @pytest.mark.parametrize("ledger", ["b", "of another cluster"])

@@ -4,7 +4,7 @@ import asyncio
 import threading
 import time
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 from uuid import uuid4
@@ -15,6 +15,7 @@ from confluent_kafka.admin import AdminClient, NewTopic
 
 from streams.embedded import Broker
 from streams.errors import BadData, Unreachable
+from streams.marks import HEARTBEAT
 from streams.outcome import Outcome
 from streams.scoring.citizen import Account, AccountKey, Citizen
 from streams.scoring.ledger import DAY
@@ -28,15 +29,23 @@ from streams.topics import CHANGELOGS
 from streams.transport import lane
 from streams.transport.batch import Batch
 from streams.transport.part import Held
+from tests.lane_world import wait_for
 
 pytestmark = pytest.mark.kafka
 
 PARTITION = 1
 
 
+class Tidy(Broker):
+    """A broker that compacts as soon as it may."""
+
+    def _settings(self, node: int) -> dict[str, Any]:
+        return super()._settings(node) | {"log.cleaner.backoff.ms": 100}
+
+
 @pytest.fixture(scope="module")
 def brokers() -> Iterator[str]:
-    with Broker() as broker:
+    with Tidy() as broker:
         yield broker.bootstrap
 
 
@@ -50,9 +59,9 @@ class Changelogs:
         self.names = [self.prefix + name for name in CHANGELOGS.values()]
         self.create()
 
-    def create(self) -> None:
+    def create(self, settings: Mapping[str, str] | None = None) -> None:
         admin = AdminClient(self.config)  # its futures end with it
-        topics = [NewTopic(name, 2, 1) for name in self.names]
+        topics = [NewTopic(name, 2, 1, config=dict(settings or {})) for name in self.names]
         for future in admin.create_topics(topics).values():
             future.result(30)
 
@@ -205,20 +214,89 @@ def test_a_folder_of_no_use_is_restored_from_the_start(changelogs: Changelogs, s
     store.close()
 
 
-def test_a_folder_is_kept_where_its_changelog_has_lost_what_it_has_not_read(
-    changelogs: Changelogs,
+@pytest.mark.parametrize("spoil", ["lag", "age", "damage"])
+def test_a_folder_is_kept_where_its_changelog_has_lost_what_it_would_need(
+    changelogs: Changelogs, spoil: str
 ) -> None:
     """It may be the last to hold what the changelog held before."""
     changelogs.commit("ledger", {b"1": b"one"})
     store, _ = changelogs.open()
+    store.write({}, {}, store.offsets(), store.counted(), 0 if spoil == "age" else None)
+    store.close()
+    left = store.path / "left in it"
+    left.touch()
+    if spoil == "damage":
+        next(store.path.glob("MANIFEST-*")).write_bytes(b"not this")
+    changelogs.commit("ledger", {b"2": b"two"})
+    changelogs.delete_records("ledger", before=4 if spoil == "lag" else 1)
+    lacks = 2 if spoil == "lag" else 0
+    with pytest.raises(BadData, match=rf"ledger-changelog .* offset {lacks} on"):
+        changelogs.open()
+    assert left.exists()
+
+
+def test_a_folder_that_holds_what_its_changelog_has_lost_goes_on(changelogs: Changelogs) -> None:
+    changelogs.commit("ledger", {b"1": b"one"})
+    store, _ = changelogs.open()
     store.close()
     changelogs.commit("ledger", {b"2": b"two"})
-    changelogs.delete_records("ledger", before=4)
-    with pytest.raises(BadData, match="begins at offset 4"):
-        changelogs.open()
-    store = PartitionStore.open(store.path)
-    assert dict(store.rows("ledger")) == {b"1": b"one"}
+    changelogs.delete_records("ledger", before=2)
+    store, _ = changelogs.open()
+    assert dict(store.rows("ledger")) == {b"1": b"one", b"2": b"two"}
     store.close()
+
+
+@pytest.mark.parametrize("table", CHANGELOGS)
+def test_nothing_is_restored_from_changelogs_of_which_one_has_lost_its_beginning(
+    changelogs: Changelogs, table: str
+) -> None:
+    """People would be scored by a part of what is known of them."""
+    changelogs.commit("citizens", {b"ada": b"", b"bob": b""})
+    changelogs.commit("ledger", {b"1": b"one", b"2": b"two"})
+    changelogs.delete_records(table, before=1)
+    for _ in range(2):  # what the first has begun is no folder that holds it
+        with pytest.raises(BadData, match=rf"{table}-changelog .* offset 0 on"):
+            changelogs.open()
+
+
+def test_what_a_changelog_loses_while_it_is_read_is_told(changelogs: Changelogs) -> None:
+    changelogs.commit("ledger", {b"1": b"one", b"2": b"two"})
+
+    def lose(read: int, _left: int) -> None:
+        if not read:
+            changelogs.delete_records("ledger", before=1)
+
+    with pytest.raises(BadData, match=r"ledger-changelog .* offset 0 on"):
+        changelogs.open(lose)
+
+
+def test_a_changelog_of_which_compaction_has_left_nothing_has_lost_nothing(
+    changelogs: Changelogs,
+) -> None:
+    """It begins at offset 0 all the same."""
+    changelogs.delete()
+    changelogs.create(
+        {
+            "cleanup.policy": "compact",
+            "segment.ms": "100",
+            "max.compaction.lag.ms": "100",
+            "min.cleanable.dirty.ratio": "0",
+            "delete.retention.ms": "0",
+        }
+    )
+    rows = [b"%d" % number for number in range(20)]
+    changelogs.commit("ledger", dict.fromkeys(rows, b"row"))
+    changelogs.commit("ledger", dict.fromkeys(rows))
+
+    def restored_rows() -> int:
+        changelogs.commit("ledger", {HEARTBEAT: None})  # else no segment ends
+        store, restored = changelogs.open()
+        assert dict(store.rows("ledger")) == {}
+        store.close()
+        PartitionStore.destroy(store.path)
+        return restored.records
+
+    wait_for(lambda: restored_rows() < len(rows), 60, "compaction has left heartbeats alone")
 
 
 def test_a_folder_of_other_changelogs_is_restored_from_the_start(changelogs: Changelogs) -> None:
@@ -280,6 +358,33 @@ def test_index_and_counts_are_made_whole_wherever_a_restore_broke_off(
     assert restored.counted.tiers == Counter({("everyday", "good"): 1, ("everyday", "plain"): 1})
     assert Overlay(store).citizens.due(100, 100) == [(4, b"bob"), (5, b"ada")]
     assert store.counted() is not None
+    store.close()
+
+
+def test_a_restore_may_be_broken_off_while_index_and_counts_are_made(
+    changelogs: Changelogs,
+) -> None:
+    """Of many citizens that takes long, and a worker that shall stop must not wait for its end."""
+    many: dict[bytes, bytes | None] = {
+        b"%05d" % n: citizen("ada", "plain", 3) for n in range(6_000)
+    }
+    changelogs.commit("citizens", many)
+    through: list[int] = []
+
+    class Stopped(Exception):
+        pass
+
+    def stop(records: int, left: int) -> None:
+        if records and not left:
+            through.append(records)
+        if len(through) == 3:  # the records are read, and the first rows looked at
+            raise Stopped
+
+    with pytest.raises(Stopped):
+        changelogs.open(stop)
+    store, restored = changelogs.open()
+    assert (restored.records, restored.counted.citizens) == (0, 6_000)
+    assert len(Overlay(store).citizens.due(100, 10_000)) == 6_000
     store.close()
 
 

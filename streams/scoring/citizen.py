@@ -103,7 +103,7 @@ class Scorecards(ABC):
 
     @abstractmethod
     def of(self, account: Account) -> Scorecard:
-        """Give the version that an account is of; KeyError if it was never published."""
+        """Give the version that an account is of; an error if it is not held."""
 
     @abstractmethod
     def in_force(self, scorecard_id: str, as_of: int, shadow: bool = False) -> Scorecard | None:

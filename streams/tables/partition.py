@@ -10,7 +10,7 @@ import resource
 import shutil
 import threading
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Generator, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
@@ -139,10 +139,10 @@ class PartitionStore:
 
     def rows(
         self, family: str, start: bytes = b"", end: bytes | None = None
-    ) -> Iterator[tuple[bytes, bytes]]:
+    ) -> Generator[tuple[bytes, bytes], None, None]:
         """Give rows in order of their keys, from `start` on and before `end`.
 
-        Use the rows up, or drop the iterator, before the store is closed.
+        Use the rows up, or close the generator, before the store is closed.
         """
         bounds = ReadOptions()  # RocksDB reads the end out of its memory: keep it while iterating
         if end is not None:  # RocksDB would else step over all that was deleted behind the end

@@ -1,8 +1,8 @@
 """Bring a partition's folder up to the ends of its changelogs, or begin it anew from them."""
 
 import time
-from collections.abc import Callable, Collection, Mapping
-from contextlib import nullcontext
+from collections.abc import Callable, Collection, Iterator, Mapping
+from contextlib import closing, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -48,7 +48,10 @@ def open_restored(
     on_progress: OnProgress,
     delete_retention_ms: int,
 ) -> tuple[PartitionStore, Restored]:
-    """Open a partition's folder, begin it anew if it is of no use, and restore it."""
+    """Open a partition's folder, begin it anew if it is of no use, and restore it.
+
+    Raises BadData where a changelog has lost what would have to be restored.
+    """
     path = partition_folder(state_dir, partition)
     try:
         store = PartitionStore.open(path)
@@ -62,6 +65,7 @@ def open_restored(
             PartitionStore.destroy(path)
             store = PartitionStore.open(path)
     except Corrupt as error:
+        _check_kept({}, ends, path)
         _log.warning("state_folder_restored_anew", folder=str(path), why=error.what)
         PartitionStore.destroy(path)
         store = PartitionStore.open(path)
@@ -77,10 +81,11 @@ def usable(store: PartitionStore, ends: Ends, delete_retention_ms: int) -> bool:
     """Tell whether the folder's rows, and the changelogs' tails, make the tables.
 
     If not, the log says why, and the folder must be destroyed: a tombstone that it never read may
-    have left the changelog, and an erased citizen would come back. Raises BadData where the folder
-    may be the last to hold what a changelog has lost.
+    have left the changelog, and an erased citizen would come back. Raises BadData where a changelog
+    has lost what would have to be read: the folder may be the last to hold it.
     """
     reason = _unusable(store, ends, delete_retention_ms)
+    _check_kept(store.offsets() if reason is None else {}, ends, store.path)
     if reason is not None:
         _log.warning("state_folder_restored_anew", folder=str(store.path), why=reason)
     return reason is None
@@ -98,21 +103,31 @@ def _unusable(store: PartitionStore, ends: Ends, delete_retention_ms: int) -> st
         return "its last write is older than half of the changelogs' delete.retention.ms"
     for table in TABLES:
         offset = offsets.get(table)
-        if offset and offset < ends.low[table]:
-            raise _lost(store, table, offset, ends.low[table])
-        if offset is None or not ends.low[table] <= offset <= ends.high[table]:
+        if offset is None or offset > ends.high[table]:
             return f"its offset {offset} lies outside of the changelog of {table}"
     return None
 
 
-def _lost(store: PartitionStore, table: str, offset: int, low: int) -> BadData:
+def _check_kept(offsets: Mapping[str, int], ends: Ends, path: Path) -> None:
+    """Refuse to restore where a changelog no longer holds all from these offsets on.
+
+    Compaction leaves a log's beginning where it was, at 0, even if it leaves no record. Whoever
+    restored the rest alone would score people by a part of what is known of them.
+    """
+    for table in TABLES:
+        offset = offsets.get(table, 0)
+        if offset < ends.low[table]:
+            raise _lost(CHANGELOGS[table], offset, path)
+
+
+def _lost(topic: str, offset: int, path: Path) -> BadData:
     return BadData(
-        f"Kafka has deleted records of {CHANGELOGS[table]} that the state folder has not read: "
-        f"it was read to offset {offset}, and now begins at offset {low}",
-        where=str(store.path),
-        next_step="Set the topic's cleanup.policy to compact again (plainscore topics apply), and "
-        "put it back from a backup. If there is none, delete the folder: what the topic no longer "
-        "holds is lost then.",
+        f"Kafka has deleted records of {topic} that the state folder has not read: those from "
+        f"offset {offset} on",
+        where=str(path),
+        next_step="Set the topic's cleanup.policy to compact again (plainscore topics apply). Then "
+        "put a folder in this one's place that has read them, if a worker has one still, or put "
+        "the topic back from a backup. If there is neither, begin anew: deploy/README.md says how.",
     )
 
 
@@ -146,7 +161,7 @@ def restore(
     with store.loading() if loading else nullcontext():
         if left():
             # Numbers: to look up "the beginning" takes librdkafka half a second.
-            begin = {topic: max(writer.offsets[t], ends.low[t]) for topic, t in places.items()}
+            begin = {topic: writer.offsets[table] for topic, table in places.items()}
             consumer = Consumer(_reading(consumer_config))
             try:
                 consumer.assign([TopicPartition(t, partition, at) for t, at in begin.items()])
@@ -156,7 +171,7 @@ def restore(
                     on_progress(writer.records, left())
             finally:
                 consumer.close()
-        counted = writer.finish(written_ms, ends.asked_ms)
+        counted = writer.finish(written_ms, ends.asked_ms, lambda: on_progress(writer.records, 0))
     return Restored(writer.records, time.monotonic() - began, counted)
 
 
@@ -205,6 +220,8 @@ class _Writer:
                 self.records += 1
             elif error.code() == KafkaError._PARTITION_EOF and offset is not None:
                 self.offsets[table] = offset  # past aborted records and the marks of ends
+            elif error.code() == KafkaError._AUTO_OFFSET_RESET:
+                raise _lost(CHANGELOGS[table], self.offsets[table], self.store.path)
             elif not passes(error):
                 raise unreachable(error, f"{message.topic()}, partition {message.partition()}")
         for rows in self.rows.values():
@@ -225,26 +242,37 @@ class _Writer:
         self.store.write(self.rows, due, self.offsets, counted, written_ms)
         self.rows = {table: {} for table in TABLES}
 
-    def finish(self, written_ms: int | None, asked_ms: int) -> Counted:
-        """Write that the folder has reached the changelogs' ends; gives the counts."""
+    def finish(self, written_ms: int | None, asked_ms: int, on_rows: Callable[[], None]) -> Counted:
+        """Write that the folder has reached the changelogs' ends; gives the counts.
+
+        What on_rows raises breaks off: of many rows this takes long.
+        """
         if self.counted is None:
-            self.counted = self._take_stock(written_ms)
+            self.counted = self._take_stock(written_ms, on_rows)
         self.write(asked_ms)
         return self.counted
 
-    def _take_stock(self, written_ms: int | None) -> Counted:
+    def _take_stock(self, written_ms: int | None, on_rows: Callable[[], None]) -> Counted:
         """Make the index and the counts of all rows that are there."""
         counted = Counted()
         due: dict[bytes, bytes | None] = {}
-        for key, _ in self.store.rows("due"):  # left by one that broke off just here
+        for key, _ in self._rows("due", on_rows):  # left by one that broke off just here
             due[key] = None
             self._write_due(due, BATCH, written_ms)
         self._write_due(due, 1, written_ms)
-        for key, value in self.store.rows("citizens"):
+        for key, value in self._rows("citizens", on_rows):
             _account(counted, due, key, value, 1)
             self._write_due(due, BATCH, written_ms)
         self._write_due(due, 1, written_ms)
         return counted
+
+    def _rows(self, family: str, on_rows: Callable[[], None]) -> Iterator[tuple[bytes, bytes]]:
+        """Give all rows, and call on_rows in between."""
+        with closing(self.store.rows(family)) as rows:  # else the store could not be closed next
+            for number, row in enumerate(rows):
+                if number % BATCH == 0:
+                    on_rows()
+                yield row
 
     def _write_due(
         self, due: dict[bytes, bytes | None], fewest: int, written_ms: int | None

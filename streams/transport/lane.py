@@ -13,8 +13,10 @@ from typing import Any
 
 import structlog
 from confluent_kafka import KafkaError, KafkaException, Producer, TopicPartition
+from confluent_kafka.admin import AdminClient
 
 from streams import metrics
+from streams.offsets import kept_from
 from streams.outage import AGAIN, ASK, KEPT_OUT, passes
 from streams.tables.partition import PartitionStore
 from streams.topics import full_name
@@ -122,7 +124,7 @@ class Lane:
     def _give_up(self, batch: Batch, error: KafkaException, parts: Iterable[Part] = ()) -> None:
         """Forget a transaction that ended without a clear yes, and its producer."""
         if error.args[0].code() in KEPT_OUT:
-            raise error
+            raise self._kept_out(error.args[0], parts)
         metrics.transactions.labels("unclear").inc()
         self.most = max(FEWEST_RECORDS, self.most // 4)  # it may have lasted too long
         why = _told(error, parts)
@@ -132,6 +134,17 @@ class Lane:
         if self.takes(batch):  # else the partitions are let go anyway
             self.on_unclear()
         self._drop_generation()
+
+    def _kept_out(self, error: KafkaError, parts: Iterable[Part]) -> KafkaException:
+        """Name the topics that we may not write to: librdkafka's error may name none."""
+        written = {topic for part in parts for topic in part.out.topics}
+        admin = AdminClient({**self._config, "log_level": 0})  # its answers end with it
+        try:
+            topics = kept_from(admin, written)
+        except KafkaException:
+            topics = []
+        named = f"; we may not write to {', '.join(topics)}" if topics else ""
+        return KafkaException(KafkaError(error.code(), error.str() + named))
 
     def _fit(self, records: int, seconds: float) -> None:
         """Fit batches to the machine: a full one that times out would do so again and again."""

@@ -28,6 +28,7 @@ class Out:
         self._prefix = prefix
         self._partition = partition
         self._ages = ages
+        self.topics: set[str] = set()  # that were sent records
         self._heard: set[str] = set()  # topics of whose records the delivery of one is told
         self.refused: dict[str, str] = {}  # by topic, why
 
@@ -47,6 +48,7 @@ class Out:
     ) -> None:
         """Send a record."""
         name = full_name(topic, self._prefix)
+        self.topics.add(name)
         where = self._partition if partition is None else partition
         more: dict[str, Any] = {}
         if timestamp is not None:
@@ -65,6 +67,7 @@ class Out:
     def produce_rows(self, topic: str, rows: dict[bytes, bytes | None], on_last: Told) -> None:
         """Send the rows of a changelog; `on_last` hears of the delivery of the last of them."""
         name, where = full_name(topic, self._prefix), self._partition
+        self.topics.add(name)
         last = next(reversed(rows))
         for key, value in rows.items():
             if key is not last:

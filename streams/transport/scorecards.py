@@ -14,10 +14,13 @@ from confluent_kafka import (
     Message,
     TopicPartition,
 )
+from confluent_kafka.admin import AdminClient
 
 from streams import metrics
 from streams.codec import decode
 from streams.errors import BadData, Unreachable
+from streams.offsets import topic_ids
+from streams.outage import passes
 from streams.published import Published
 from streams.scorecards import digest, read
 from streams.topics import full_name
@@ -26,6 +29,7 @@ log = structlog.get_logger(__name__)
 
 TOPIC = "scorecards"
 PATIENCE = 60.0  # seconds for the first reading to the end
+LOOK = 1.0  # seconds between two looks whether it is the same topic still
 
 
 class Follower:
@@ -42,8 +46,11 @@ class Follower:
                 "enable.auto.commit": False,
                 "enable.partition.eof": True,
                 "isolation.level": "read_committed",
+                "auto.offset.reset": "earliest",  # what is read twice changes nothing
             }
         )
+        self._admin = AdminClient({**config, "log_level": 0})
+        self._id: str | None = None  # of the topic; "" while there is none
         self._at_end = False
         self._stopped = threading.Event()
         self._thread = threading.Thread(target=self._follow, name="scorecards", daemon=True)
@@ -52,6 +59,7 @@ class Follower:
         """Read to the end, and begin to follow."""
         deadline = time.monotonic() + PATIENCE
         try:
+            self._look()
             self._consumer.assign([self._place])
             while not self._at_end:
                 self._take(self._consumer.poll(0.1))
@@ -76,8 +84,33 @@ class Follower:
         self._consumer.close()
 
     def _follow(self) -> None:
+        looked = time.monotonic()
         while not self._stopped.is_set():
             self._take(self._consumer.poll(0.2))
+            if time.monotonic() - looked > LOOK:
+                self._look()
+                looked = time.monotonic()
+
+    def _look(self) -> None:
+        """Read the topic from its start if it was deleted and made again: no offset tells of it."""
+        topic, before = self._place.topic, self._id
+        try:
+            self._id = topic_ids(self._admin, [topic])[topic]
+        except KafkaException as error:
+            if passes(error.args[0]):
+                return
+            self._id = ""
+            if before != self._id:
+                log.warning("fetch_failed", topic=topic, why=error.args[0].str())
+            return
+        if before not in (None, self._id):
+            log.warning(
+                "topic_made_anew",
+                topic=topic,
+                next_step="Publish in it again what was published before, the same pages: this "
+                "worker holds those still, and one that is started from now on does not.",
+            )
+            self._consumer.assign([self._place])
 
     def _take(self, message: Message | None) -> None:
         """Hold what a record publishes. A page that is refused here never stops a worker."""
