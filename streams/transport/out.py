@@ -48,14 +48,15 @@ class Out:
     ) -> None:
         """Send a record."""
         name = full_name(topic, self._prefix)
-        self.topics.add(name)
         where = self._partition if partition is None else partition
         more: dict[str, Any] = {}
         if timestamp is not None:
+            self.topics.add(name)
             more["timestamp"] = timestamp
             more["on_delivery"] = self._ages.noting(name, timestamp)
         elif name not in self._heard:
             self._heard.add(name)
+            self.topics.add(name)
             more["on_delivery"] = self.hear
         if headers:
             more["headers"] = list(headers)
