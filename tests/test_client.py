@@ -335,17 +335,18 @@ def test_the_next_publish_raises_for_an_earlier_record() -> None:
 def test_whatever_is_given_is_bad_data() -> None:
     publisher = Publisher("127.0.0.1:1", partitions=4)
     about: Any = {"kind": "purchases", "event_id": "e", "occurred_at": 5}
-    wrong: list[Callable[[], object]] = [
-        lambda: publisher.correct("ann", about),
-        lambda: publisher.correct("ann", cast(Any, None)),
-        lambda: publisher.withdraw(cast(Any, None)),
-        lambda: publisher.withdraw("\ud800"),
-        lambda: publisher.publish("purchases", cast(Any, None), natural_key=True),
-        lambda: publisher.publish("purchases", PURCHASE, cast(Any, "now")),
-        lambda: publisher.publish("purchases", PURCHASE, 2**70),
-    ]
-    for call in wrong:
-        with pytest.raises(BadData):
+    nothing = cast(Any, None)
+    wrong: dict[str, Callable[[], object]] = {
+        "corrections.about.source is missing": lambda: publisher.correct("ann", about),
+        "corrections.about must be": lambda: publisher.correct("ann", nothing),
+        "consents.citizen_id must be a text,": lambda: publisher.withdraw(nothing),
+        "a text that UTF-8 can hold": lambda: publisher.withdraw("\ud800"),
+        "purchases must be": lambda: publisher.publish("purchases", nothing, natural_key=True),
+        "and is 'now'": lambda: publisher.publish("purchases", PURCHASE, cast(Any, "now")),
+        "at most 64 bits": lambda: publisher.publish("purchases", PURCHASE, 2**70),
+    }
+    for said, call in wrong.items():
+        with pytest.raises(BadData, match=said):
             call()
     publisher.close()
 

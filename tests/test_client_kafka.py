@@ -319,24 +319,25 @@ def test_what_kafka_refuses_is_bad_data(prefix: str, publisher: Publisher) -> No
 def test_what_the_worker_would_refuse_is_not_sent(
     brokers: str, prefix: str, publisher: Publisher
 ) -> None:
-    for wrong in (
-        {"amount_minor": -1},
-        {"amount_minor": 10**12 + 1},
-        {"quantity": -1},
-        {"currency": "XXQ"},
-        {"source": ""},
-        {"event_id": ""},
-        {"citizen_id": ""},
-        {"citizen_id": "\0ann"},
-        {"occurred_at": 1},
-        {"occurred_at": datetime(2200, 1, 1, tzinfo=UTC)},
+    for wrong, reason in (
+        ({"amount_minor": -1}, "negative_amount"),
+        ({"amount_minor": 10**12 + 1}, "amount_too_large"),
+        ({"quantity": -1}, "negative_quantity"),
+        ({"currency": "XXQ"}, "not_a_currency"),
+        ({"source": ""}, "empty_source"),
+        ({"event_id": ""}, "empty_value"),
+        ({"citizen_id": ""}, "empty_id"),
+        ({"citizen_id": "\0ann"}, "bad_id"),
+        ({"occurred_at": 1}, "too_early"),
+        ({"occurred_at": datetime(2200, 1, 1, tzinfo=UTC)}, "too_late"),
     ):
         values = {**EVENT, "citizen_id": "ann", "event_id": "1", **wrong}
-        with pytest.raises(BadData):
+        with pytest.raises(BadData) as refused:
             publisher.publish("purchases", values)
+        assert refused.value.where == reason
     with pytest.raises(BadUsage, match="withdraw"):
         publisher.consent("ann", [])
-    with pytest.raises(BadData):
+    with pytest.raises(BadData, match="citizen_id: not empty"):
         publisher.withdraw("")
     with pytest.raises(BadUsage, match="no topic that takes records"):
         publisher.publish("scores", {})
