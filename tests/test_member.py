@@ -116,6 +116,7 @@ def joined(group: Group) -> Iterator[Member]:
     finally:
         group.member.stop()
         group.member.join(30)
+        assert not group.member.is_alive()
 
 
 @contextmanager
