@@ -18,7 +18,7 @@ from pathlib import Path
 
 ROOT = Path(__file__).parents[1]
 PROPERTIES = ("tests/test_properties.py",)
-OTHERS = ("tests/test_ledger.py", "tests/test_oracle.py", "tests/test_stories.py")
+OTHERS = tuple(f"tests/test_{name}.py" for name in ("ledger", "oracle", "stories", "hostile"))
 LONGEST = 300  # seconds for one break; a break that makes a loop endless is noticed by it
 LEDGER, APPLY, CHANGE = "scoring/ledger.py", "scoring/apply.py", "scoring/change.py"
 SCORE, TOTALS, STATE = "scoring/score.py", "scoring/totals.py", "state.py"
@@ -108,6 +108,12 @@ BREAKS = (
         LEDGER,
         'return "open" if withdrawn is None else "withdrawn"',
         'return "withdrawn"',
+    ),
+    Break(
+        "dispute: what ends one finds no place in an entry that is full",
+        ENTRIES,
+        "    return not any(ends)\n",
+        "    return True\n",
     ),
     Break(
         "correction: the smallest stands",

@@ -368,6 +368,20 @@ def test_an_event_holds_so_many_disputes_and_no_more(lane: Attacked) -> None:
     lane.account_for()
 
 
+def test_an_event_that_holds_no_byte_more_takes_what_ends_a_dispute(lane: Attacked) -> None:
+    lane.run([send(lane, "fines", fine()), send(lane, "disputes", dispute("d-0"))])
+    long = "\U0001f6a6" * 500  # of four bytes each
+    lane.run([send(lane, "disputes", dispute(f"d-{n}", statement=long)) for n in range(1, 40)])
+    taken = lane.counts["disputes", "scored", ""]
+    shorter = iter(range(500, 0, -1))
+    while lane.counts["disputes", "scored", ""] == taken:  # until one fills it up
+        lane.run([send(lane, "disputes", dispute("d-40", statement=long[: next(shorter)]))])
+    lane.run([send(lane, "disputes", dispute("d-0", "uphold"))])
+    (entry,) = lane.ledger_of("c-1").values()
+    assert entry.disputes["d-0", NOW - 10 * DAY].upheld
+    lane.account_for()
+
+
 @pytest.mark.parametrize("size", [1, 700])
 def test_a_source_cannot_leave_a_dispute_without_a_place(lane: Attacked, size: int) -> None:
     """Nor can disputes keep its source from correcting an event."""
