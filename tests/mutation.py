@@ -24,6 +24,7 @@ LEDGER, APPLY, CHANGE = "scoring/ledger.py", "scoring/apply.py", "scoring/change
 SCORE, TOTALS, STATE = "scoring/score.py", "scoring/totals.py", "state.py"
 ENTRIES, WORK = "process/entries.py", "process/work.py"
 TICKS, ERASE = "process/ticks.py", "process/erase.py"
+GATE = "process/gate.py"
 
 
 @dataclass(frozen=True)
@@ -430,6 +431,12 @@ BREAKS = (
         ERASE,
         "Closed(key.scorecard, citizen.accounts[key].tier) for key in visible",
         "Closed(key.scorecard, citizen.accounts[key].tier) for key in visible[:0]",
+    ),
+    Break(
+        "erasure: who comes back at once shares a life with who has left",
+        GATE,
+        "        since += 1\n",
+        "        break\n",
     ),
     Break(
         "shares: an audience is not told that one has run out",
