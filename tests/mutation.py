@@ -24,7 +24,7 @@ LEDGER, APPLY, CHANGE = "scoring/ledger.py", "scoring/apply.py", "scoring/change
 SCORE, TOTALS, STATE = "scoring/score.py", "scoring/totals.py", "state.py"
 ENTRIES, WORK = "process/entries.py", "process/work.py"
 TICKS, ERASE = "process/ticks.py", "process/erase.py"
-GATE = "process/gate.py"
+GATE, FORWARD = "process/gate.py", "process/forward.py"
 
 
 @dataclass(frozen=True)
@@ -437,6 +437,12 @@ BREAKS = (
         GATE,
         "        since += 1\n",
         "        break\n",
+    ),
+    Break(
+        "erasure: a consent or shares that were moved stay where they came from",
+        FORWARD,
+        'if TOPICS[record.topic].cleanup == "compact" and record.key is not None:',
+        "if False:",
     ),
     Break(
         "shares: an audience is not told that one has run out",
