@@ -99,6 +99,12 @@ BREAKS = (
         "or True)",
     ),
     Break(
+        "dispute: only the last rejection settles",
+        LEDGER,
+        "last = min(filter(None, rejections), default=None)",
+        "last = max(filter(None, rejections), default=None)",
+    ),
+    Break(
         "dispute: a later fact shakes it off",
         LEDGER,
         "reach = entry.fact.occurred_at - DAY",
