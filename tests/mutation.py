@@ -349,6 +349,12 @@ BREAKS = (
         "account.sequence = 0",
     ),
     Break(
+        "change: its id is made of a part of it",
+        "effects.py",
+        "blake2b(rest, digest_size=16)",
+        "blake2b(rest[:60], digest_size=16)",
+    ),
+    Break(
         "change: smallest reasons first",
         SCORE,
         "_CHANGED + abs(moved)",
