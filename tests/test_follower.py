@@ -5,10 +5,13 @@ from typing import Any
 
 import pytest
 import structlog
+from confluent_kafka import Producer
 from confluent_kafka.admin import AdminClient, NewTopic
 
 from streams import scorecards
 from streams.client import Publisher
+from streams.client.published import to_publish
+from streams.codec import encode
 from streams.embedded import Broker
 from streams.published import Published
 from streams.transport.scorecards import TOPIC, Follower
@@ -42,6 +45,11 @@ class Followed:
         with Publisher(self.brokers, prefix=self.prefix) as publisher:
             publisher.publish_scorecard(scorecards.example(name))
 
+    def send(self, values: dict[str, Any]) -> None:
+        producer = Producer({"bootstrap.servers": self.brokers})
+        producer.produce(self.prefix + TOPIC, encode(TOPIC, values), b"any", 0)
+        assert producer.flush(30) == 0
+
     def wait_held(self, *names: str) -> None:
         wait_for(lambda: set(names) <= set(self.held.ids()), 30, f"{names} are held")
 
@@ -71,6 +79,29 @@ def test_a_page_on_which_the_reader_stumbles_is_one_page_less(
         followed.wait_held("everyday")
     (refused,) = [line for line in logged if line["event"] == "scorecard_refused"]
     assert "a slip of ours" in refused["why"]
+
+
+@pytest.mark.parametrize(
+    ("wrong", "why"),
+    [
+        ({"digest": scorecards.digest("another")}, "another document's"),
+        ({"id": "everynight"}, "not the document's"),
+        ({"version": 2}, "not the document's"),
+    ],
+)
+def test_a_page_that_is_not_what_it_is_published_as_is_passed_over(
+    followed: Followed, wrong: dict[str, Any], why: str
+) -> None:
+    """Who looks it up by its id, version or digest would find another page than is scored by."""
+    page = to_publish([], scorecards.example("everyday"), 0)
+    assert page is not None
+    with structlog.testing.capture_logs() as logged:
+        followed.send({**page.values(), **wrong})
+        followed.publish("rider")
+        followed.wait_held("rider")
+    assert followed.held.ids() == ("rider",)
+    (refused,) = [line for line in logged if line["event"] == "scorecard_refused"]
+    assert why in refused["why"]
 
 
 def test_what_cannot_be_fetched_is_told(followed: Followed) -> None:
