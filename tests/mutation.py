@@ -18,12 +18,13 @@ from pathlib import Path
 
 ROOT = Path(__file__).parents[1]
 PROPERTIES = ("tests/test_properties.py",)
-OTHERS = ("tests/test_ledger.py", "tests/test_oracle.py", "tests/test_stories.py")
+OTHERS = tuple(f"tests/test_{name}.py" for name in ("ledger", "oracle", "stories", "hostile"))
 LONGEST = 300  # seconds for one break; a break that makes a loop endless is noticed by it
 LEDGER, APPLY, CHANGE = "scoring/ledger.py", "scoring/apply.py", "scoring/change.py"
 SCORE, TOTALS, STATE = "scoring/score.py", "scoring/totals.py", "state.py"
 ENTRIES, WORK = "process/entries.py", "process/work.py"
 TICKS, ERASE = "process/ticks.py", "process/erase.py"
+GATE, FORWARD = "process/gate.py", "process/forward.py"
 
 
 @dataclass(frozen=True)
@@ -98,6 +99,12 @@ BREAKS = (
         "or True)",
     ),
     Break(
+        "dispute: only the last rejection settles",
+        LEDGER,
+        "last = min(filter(None, rejections), default=None)",
+        "last = max(filter(None, rejections), default=None)",
+    ),
+    Break(
         "dispute: a later fact shakes it off",
         LEDGER,
         "reach = entry.fact.occurred_at - DAY",
@@ -108,6 +115,12 @@ BREAKS = (
         LEDGER,
         'return "open" if withdrawn is None else "withdrawn"',
         'return "withdrawn"',
+    ),
+    Break(
+        "dispute: what ends one finds no place in an entry that is full",
+        ENTRIES,
+        "    return not any(ends)\n",
+        "    return True\n",
     ),
     Break(
         "correction: the smallest stands",
@@ -336,6 +349,12 @@ BREAKS = (
         "account.sequence = 0",
     ),
     Break(
+        "change: its id is made of a part of it",
+        "effects.py",
+        "blake2b(rest, digest_size=16)",
+        "blake2b(rest[:60], digest_size=16)",
+    ),
+    Break(
         "change: smallest reasons first",
         SCORE,
         "_CHANGED + abs(moved)",
@@ -424,6 +443,18 @@ BREAKS = (
         ERASE,
         "Closed(key.scorecard, citizen.accounts[key].tier) for key in visible",
         "Closed(key.scorecard, citizen.accounts[key].tier) for key in visible[:0]",
+    ),
+    Break(
+        "erasure: who comes back at once shares a life with who has left",
+        GATE,
+        "        since += 1\n",
+        "        break\n",
+    ),
+    Break(
+        "erasure: a consent or shares that were moved stay where they came from",
+        FORWARD,
+        'if TOPICS[record.topic].cleanup == "compact" and record.key is not None:',
+        "if False:",
     ),
     Break(
         "shares: an audience is not told that one has run out",

@@ -15,11 +15,11 @@ from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime
 from decimal import Decimal, InvalidOperation
 from functools import cache
-from hashlib import sha256
+from hashlib import blake2b, sha256
 from pathlib import Path
 from typing import Any
 
-from streams.codec import decode, pack
+from streams.codec import decode, encode, pack
 from streams.dead_letters import KEPT, MESSAGE, REASON, REASONS, TOPIC
 from streams.marks import ANSWERS, HEARTBEAT, MOVED, RECEIPT
 from streams.published import Published
@@ -165,6 +165,13 @@ def scorecard(name: str) -> Scorecard:
     if name in ("everyday", "rider"):
         return read(example(name))
     return read((FOLDER / "scorecards" / f"{name}.yaml").read_text(encoding="utf-8"))
+
+
+def id_of(topic: str, change: dict[str, Any]) -> str:
+    """Work out the id of a change: a hash of what Avro makes of it with an empty one."""
+    unnamed = encode(topic, {**change, "change_id": ""})
+    header, empty = 5, 1  # bytes
+    return blake2b(unnamed[header + empty :], digest_size=16).hexdigest()
 
 
 def next_turn(citizen_id: str, after: int, period: int) -> int:
@@ -396,6 +403,8 @@ class _Telling:
                     c["characteristic"]: c["previous_points"] for c in change["contributions"]
                 }
                 place = f"{self.story.name}: change {change['sequence']} of {person}"
+                if change["change_id"] != id_of(topic, change):
+                    raise Differs(f"{place}: its id is not made of all that it says")
                 if sum(points.values()) != change["score"]:
                     raise Differs(f"{place}: its points do not add up to {change['score']}")
                 if sum(before.values()) != (change["previous_score"] or 0):

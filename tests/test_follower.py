@@ -5,10 +5,13 @@ from typing import Any
 
 import pytest
 import structlog
+from confluent_kafka import Producer
 from confluent_kafka.admin import AdminClient, NewTopic
 
 from streams import scorecards
 from streams.client import Publisher
+from streams.client.published import to_publish
+from streams.codec import encode
 from streams.embedded import Broker
 from streams.published import Published
 from streams.transport.scorecards import TOPIC, Follower
@@ -44,6 +47,11 @@ class Followed:
             for name in names:
                 page = scorecards.example("rider" if name == "rider" else "everyday")
                 publisher.publish_scorecard(page.replace("id: everyday\n", f"id: {name}\n"))
+
+    def send(self, values: dict[str, Any]) -> None:
+        producer = Producer({"bootstrap.servers": self.brokers})
+        producer.produce(self.prefix + TOPIC, encode(TOPIC, values), b"any", 0)
+        assert producer.flush(30) == 0
 
     def wait_held(self, *names: str) -> None:
         wait_for(lambda: set(names) <= set(self.held.ids()), 30, f"{names} are held")
@@ -90,6 +98,29 @@ def test_a_topic_of_pages_that_is_made_anew_is_read_from_its_start(
         followed.wait_held("everyday", "rider", *before)
         told = "topic_made_anew"
         wait_for(lambda: told in {line["event"] for line in logged}, 30, "that is told")
+
+
+@pytest.mark.parametrize(
+    ("wrong", "why"),
+    [
+        ({"digest": scorecards.digest("another")}, "another document's"),
+        ({"id": "everynight"}, "not the document's"),
+        ({"version": 2}, "not the document's"),
+    ],
+)
+def test_a_page_that_is_not_what_it_is_published_as_is_passed_over(
+    followed: Followed, wrong: dict[str, Any], why: str
+) -> None:
+    """Who looks it up by its id, version or digest would find another page than is scored by."""
+    page = to_publish([], scorecards.example("everyday"), 0)
+    assert page is not None
+    with structlog.testing.capture_logs() as logged:
+        followed.send({**page.values(), **wrong})
+        followed.publish("rider")
+        followed.wait_held("rider")
+    assert followed.held.ids() == ("rider",)
+    (refused,) = [line for line in logged if line["event"] == "scorecard_refused"]
+    assert why in refused["why"]
 
 
 def test_what_cannot_be_fetched_is_told(followed: Followed) -> None:

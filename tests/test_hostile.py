@@ -8,6 +8,7 @@ import urllib.request
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from itertools import product
+from operator import attrgetter
 from pathlib import Path
 from typing import Any
 
@@ -29,7 +30,7 @@ from streams.scorecards import read as read_page
 from streams.scoring.ledger import DAY, Entry, standing
 from streams.scoring.recount import EventRef, recount
 from streams.state import read_citizen, read_entry, write_citizen
-from streams.topics import INPUTS, TOPICS, partition_of
+from streams.topics import GATE, INPUTS, TOPICS, partition_of
 from streams.validity import id_problem
 from tests.hostile import CONSENTING, STRANGERS, Attack, Sent
 from tests.lane_world import PARTITIONS, Worker, World, wait_for
@@ -70,6 +71,11 @@ def account_for(
         # what was forwarded is counted once more, as what it came to
         assert ends["forwarded"] == moved[topic], topic
         assert ends.total() - ends["forwarded"] - others[topic] == published_to[topic], topic
+    # Compaction would keep what has the last word where no citizen's erasure looks for it.
+    of_gate = sorted((r for r in inputs if r.topic in GATE), key=attrgetter("offset"))
+    last = {(r.topic, r.partition, r.key): r for r in of_gate}
+    astray = [r for r in last.values() if r.key != HEARTBEAT and not _at_home(r, partitions)]
+    assert [r for r in astray if r.value is not None] == []
     found: Counts = Counter()
     places = set()
     for letter in letters:
@@ -365,6 +371,20 @@ def test_an_event_holds_so_many_disputes_and_no_more(lane: Attacked) -> None:
     lane.run(ends)
     assert lane.counts["disputes", "scored", ""] == 2 * MOST_PARTS
     lane.run([send(lane, "disputes", dispute("d-0", statement="x"))])
+    lane.account_for()
+
+
+def test_an_event_that_holds_no_byte_more_takes_what_ends_a_dispute(lane: Attacked) -> None:
+    lane.run([send(lane, "fines", fine()), send(lane, "disputes", dispute("d-0"))])
+    long = "\U0001f6a6" * 500  # of four bytes each
+    lane.run([send(lane, "disputes", dispute(f"d-{n}", statement=long)) for n in range(1, 40)])
+    taken = lane.counts["disputes", "scored", ""]
+    shorter = iter(range(500, 0, -1))
+    while lane.counts["disputes", "scored", ""] == taken:  # until one fills it up
+        lane.run([send(lane, "disputes", dispute("d-40", statement=long[: next(shorter)]))])
+    lane.run([send(lane, "disputes", dispute("d-0", "uphold"))])
+    (entry,) = lane.ledger_of("c-1").values()
+    assert entry.disputes["d-0", NOW - 10 * DAY].upheld
     lane.account_for()
 
 

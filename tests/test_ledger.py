@@ -110,6 +110,13 @@ def _step(action: str, days: float, named: int = 0, name: str = "d") -> Entry:
             ],
             False,
         ),
+        (  # the first rejection settles it, whatever comes to another
+            [
+                *(_step("open", 1), _step("reject", 2), _step("open", 3, name="e")),
+                *(_step("open", 1, name="f"), _step("reject", 4, name="f")),
+            ],
+            True,
+        ),
         ([_step("open", 1, named=-DAY)], False),  # sent again a day later: it still acts
         ([_step("open", 1, named=-DAY - 1)], True),
         ([_step("open", 9, named=5 * DAY)], False),  # an earlier fact, without limit

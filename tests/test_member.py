@@ -10,13 +10,14 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from confluent_kafka import Consumer, Producer
+from confluent_kafka import Consumer, KafkaException, Producer, TopicPartition
 from confluent_kafka.admin import AdminClient, NewPartitions  # type: ignore[attr-defined]
 
 from streams.app import consumer_config
 from streams.client import admin
 from streams.embedded import Broker
 from streams.memory import split
+from streams.outage import passes
 from streams.settings import Settings
 from streams.topics import GATE, INPUTS
 from streams.transport.batch import MOST_BYTES, MOST_RECORDS, Batch
@@ -116,6 +117,7 @@ def joined(group: Group) -> Iterator[Member]:
     finally:
         group.member.stop()
         group.member.join(30)
+        assert not group.member.is_alive()
 
 
 @contextmanager
@@ -171,6 +173,25 @@ def test_nothing_is_passed_over_where_a_broker_answers_late_while_partitions_are
                 group.read(PARTITIONS * (BEFORE + SINCE - READ))
                 == [BEFORE + SINCE - READ] * PARTITIONS
             )
+
+
+def test_offsets_are_asked_for_until_the_transaction_that_holds_them_has_ended(
+    broker: Broker, prefix: str, tmp_path: Path
+) -> None:
+    """Those from before it would have its records processed twice, if it is committed after all."""
+    group = Group(broker, prefix, tmp_path)
+    with given_partitions(group):
+        before = Producer({"bootstrap.servers": broker.bootstrap, "transactional.id": prefix})
+        before.init_transactions(30)
+        before.begin_transaction()
+        group.publish(BEFORE)
+        place = TopicPartition(f"{prefix}purchases", 0, READ)
+        before.send_offsets_to_transaction([place], group.member.metadata, 30)
+        with pytest.raises(KafkaException) as unstable:
+            group.call(group.member.committed)
+        assert passes(unstable.value.args[0])
+        before.commit_transaction(30)
+        assert group.call(group.member.committed)["purchases", 0] == READ
 
 
 def test_consents_that_come_in_masses_do_not_make_a_batch_larger_than_it_may_be(

@@ -465,3 +465,16 @@ def test_a_restart_in_the_midst_of_a_narrowing_goes_on_with_it():
         sent.restart()
         sent.run([])
     assert not sent.ledger_of("anna-x")
+
+
+def test_who_comes_back_at_once_shares_nothing_with_the_life_that_is_being_erased():
+    """Both began in one millisecond: what is stored anew must not go with the old pieces."""
+    sent = with_purchases("e1", "e2", "e3")
+    with pieces(1, 1):
+        sent.run([consent(sent, "anna-x", None, 0)], until_done=False)
+        sent.run([narrowed_to(sent, "purchases", 0)], until_done=False)
+        sent.run([event(sent, "purchases", "e4", category="food", quantity=1)], until_done=False)
+        sent.run([])
+    assert [each.event_id for each in sent.ledger_of("anna-x")] == ["e4"]
+    (receipt,) = sent.values("receipts")
+    assert receipt["erased"]["entries"] == 3

@@ -5,7 +5,6 @@ from collections.abc import Callable, Iterator
 from contextlib import suppress
 from functools import partial
 from pathlib import Path
-from subprocess import TimeoutExpired
 from typing import Any
 
 import pytest
@@ -172,9 +171,11 @@ def test_a_worker_that_is_kept_out_ends(
         "GROUP": prefix + GROUP,
     }
     worker = Worker(tmp_path, settings)
-    with suppress(TimeoutExpired):
-        worker.process.wait(20)
-    worker.kill()
+    try:
+        wait_for(worker.ended, 60, "the worker has ended")
+    finally:
+        worker.kill()
+    assert worker.process.returncode == 3
     assert "error: Kafka did not let us in" in worker.said(), worker.said()
     (sentence,) = (line for line in worker.said().splitlines() if line.startswith("error: "))
     assert NAMED[kept_from].format(prefix) in sentence

@@ -76,21 +76,31 @@ def test_installed_alone_it_runs_the_demo_from_another_folder(
     assert list(tmp_path.iterdir()) == []
 
 
+@pytest.fixture(scope="module")
+def tested(installed: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Where a copy of the tests stands, and no source, so that they test what was installed."""
+    folder = tmp_path_factory.mktemp("tested")
+    for name in ("tests", "schemas"):
+        shutil.copytree(ROOT / name, folder / name)
+    shutil.copy(ROOT / "pyproject.toml", folder)
+    pip = (sys.executable, "-m", "pip", "--python", installed / "python")
+    run(*pip, "install", "-q", "pytest", "pytest-timeout", "pytest-xdist", "hypothesis")
+    return folder
+
+
 CORE = ("oracle", "stories", "properties", "ledger", "codec", "hostile")
 
 
-def test_its_compiled_modules_score_as_their_sources_do(installed: Path, tmp_path: Path) -> None:
-    """The tests of the core, on what was installed: their copy stands where no source is."""
+def test_its_compiled_modules_score_as_their_sources_do(installed: Path, tested: Path) -> None:
     code = "from streams.process import process as p; from streams.scoring import apply as a; "
     code += "print(p.__file__, a.__file__)"
-    for imported in run(installed / "python", "-c", code, cwd=tmp_path).split():
+    for imported in run(installed / "python", "-c", code, cwd=tested).split():
         assert Path(imported).suffix in (".so", ".pyd"), "no C compiler, or it failed"
     told = subprocess.run([installed / "plainscore", "doctor"], capture_output=True, check=False)
     assert b'"found": "compiled; ' in told.stdout
-    for name in ("tests", "schemas"):
-        shutil.copytree(ROOT / name, tmp_path / name)
-    shutil.copy(ROOT / "pyproject.toml", tmp_path)
-    pip = (sys.executable, "-m", "pip", "--python", installed / "python")
-    run(*pip, "install", "-q", "pytest", "pytest-timeout", "pytest-xdist", "hypothesis")
     chosen = [f"tests/test_{name}.py" for name in CORE]
-    run(installed / "python", "-m", "pytest", "-q", *chosen, cwd=tmp_path)
+    run(installed / "python", "-m", "pytest", "-q", *chosen, cwd=tested)
+
+
+def test_its_compiled_modules_leave_nothing_to_the_collector(installed: Path, tested: Path) -> None:
+    run(installed / "python", "-m", "pytest", "-m", "kafka", "tests/test_cycles.py", cwd=tested)

@@ -38,7 +38,8 @@ STRUCK = 86  # the exit code of a worker that was told to crash
 STEPS = ("begin", "process", "flush", "offsets", "commit", "write")
 SESSION_MS = 2_500  # a dead member is missed so soon: 6 s take too long for many tests
 TRANSACTION_MS = 4_000  # as long a successor waits for what a dead one left open
-MEMTABLE = 64 * 1024  # bytes: what is scored in seconds is to lie in files
+MEMTABLE = 64 * 1024  # bytes, the least that RocksDB takes: what is scored in seconds is to lie in
+MEMTABLES = 6 * MEMTABLE  # files, whose rows and offsets a crash then finds there from many batches
 SHORT = 0.005  # seconds: about as long as a step takes
 PIECE = 10  # ledger entries, and half as many citizens: small histories have work in pieces too
 
@@ -129,7 +130,9 @@ def _hasten(fetch_ms: int, tombstones_stay: int | None) -> None:
     streams.app.producer_config = lambda *given: (
         of_producer(*given) | {"transaction.timeout.ms": TRANSACTION_MS}
     )
-    streams.app.split = lambda *given: replace(of_memory(*given), memtable=MEMTABLE)
+    streams.app.split = lambda *given: replace(
+        of_memory(*given), memtable=MEMTABLE, memtables=MEMTABLES
+    )
     streams.process.batch.ROWS_A_BATCH = PIECE
     streams.process.ticks.CITIZENS_A_BATCH = PIECE // 2
     if tombstones_stay is not None:
