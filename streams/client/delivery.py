@@ -116,12 +116,8 @@ class Delivery:
         what = f"{_counted(count, 'was', 'were')} not delivered: {sentence(error)}"
         where = f"brokers {self._connection.brokers}"
         if error.code() == KafkaError.INVALID_TIMESTAMP:
-            return BadData(
-                what,
-                where=where,
-                next_step="Set this machine's clock, or the timestamp_ms that was given, and send"
-                " again.",
-            )
+            mend = "Set this machine's clock, or the timestamp that was given, and send again."
+            return BadData(what, where=where, next_step=mend)
         if error.code() in _REFUSALS:
             return BadData(what, where=where, next_step="Mend what Kafka refuses and send again.")
         if error.fatal():
