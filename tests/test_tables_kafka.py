@@ -436,6 +436,19 @@ def test_a_transaction_whose_producer_is_fenced_under_way_is_given_up(
     assert given_up(changelogs, config, lambda: Producer(config).init_transactions(30))
 
 
+def test_a_transaction_whose_error_is_lost_on_the_way_is_given_up(
+    changelogs: Changelogs, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """So flush ended once where the producer was fenced meanwhile."""
+
+    class Mute(Producer):
+        def flush(self, *_: Any) -> int:
+            raise SystemError("<method flush> returned NULL without setting an exception")
+
+    monkeypatch.setattr(lane, "Producer", Mute)
+    assert given_up(changelogs, {**changelogs.config, "transactional.id": uuid4().hex})
+
+
 def test_a_transaction_of_which_nothing_is_heard_any_more_is_given_up(
     changelogs: Changelogs, monkeypatch: pytest.MonkeyPatch
 ) -> None:

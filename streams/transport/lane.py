@@ -88,10 +88,14 @@ class Lane:
             except KafkaException as error:
                 self._give_up(batch, await self._reason(batch, parts, error), parts)
             except SystemError as error:
-                # confluent-kafka calls on_delivery with a fatal error set, and Python minds that.
-                if not isinstance(error.__cause__, KafkaException):
+                # confluent-kafka calls on_delivery with a fatal error set, and Python minds that;
+                # or that error is gone by the time at which it should be raised.
+                cause: BaseException | None = error.__cause__
+                if cause is None and "without setting an exception" in str(error):
+                    cause = KafkaException(KafkaError(KafkaError._FATAL, str(error)))
+                if not isinstance(cause, KafkaException):
                     raise
-                self._give_up(batch, error.__cause__, parts)
+                self._give_up(batch, cause, parts)
 
     def _begun(self, batch: Batch) -> Producer | None:
         """Begin, unless that is refused, or the batch is of an assignment that has ended."""
