@@ -97,6 +97,11 @@ class Worker:
         """Everything that it has logged."""
         return self.log.read_text(errors="replace")
 
+    def sentence(self) -> str:
+        """The one error that it ended with."""
+        (sentence,) = (line for line in self.said().splitlines() if line.startswith("error: "))
+        return sentence
+
     def events(self, name: str) -> list[dict[str, Any]]:
         """The lines of its log with this name."""
         lines = (line for line in self.said().splitlines() if line.startswith("{") and name in line)

@@ -247,7 +247,7 @@ def test_a_position_beyond_the_end_of_consents_or_shares_ends_the_worker(
     move_positions(world, topic)
     worker = world.worker()
     assert worker.process.wait(60) == 2
-    (sentence,) = (line for line in worker.said().splitlines() if line.startswith("error: "))
+    sentence = worker.sentence()
     assert f"beyond the end of {world.prefix}{topic}" in sentence
     assert "--to-" in sentence
 
@@ -265,7 +265,7 @@ def test_a_worker_begins_no_folder_where_a_changelog_has_lost_its_beginning(
     before = {topic: len(records) for topic, records in world.seen().items()}
     fresh = world.worker("b")
     assert fresh.process.wait(60) == 1
-    (sentence,) = (line for line in fresh.said().splitlines() if line.startswith("error: "))
+    sentence = fresh.sentence()
     assert "deleted records of ledger-changelog" in sentence
     assert "Traceback" not in fresh.said()
     assert {topic: len(records) for topic, records in world.seen().items()} == before
@@ -284,7 +284,7 @@ def test_a_worker_names_the_page_that_people_were_scored_by_and_that_is_no_longe
     world.send(flood(history.names, 20, 2))
     worker = world.worker()
     assert worker.process.wait(60) == 1
-    (sentence,) = (line for line in worker.said().splitlines() if line.startswith("error: "))
+    sentence = worker.sentence()
     assert "everyday version 1 is not among the published scorecards" in sentence
     with Publisher(world.brokers, prefix=world.prefix) as publisher:
         for page in world.pages:

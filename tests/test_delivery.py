@@ -280,7 +280,7 @@ def test_a_share_that_follows_its_consent_is_in_force_after_a_cold_start(world: 
 def refused(worker: Worker, code: int, *words: str) -> None:
     """Assert that a worker ends with this code and a sentence, and no traceback."""
     assert worker.process.wait(40) == code, worker.said()
-    (sentence,) = (line for line in worker.said().splitlines() if line.startswith("error: "))
+    sentence = worker.sentence()
     assert all(word in sentence for word in words), sentence
     assert "Traceback" not in worker.said()
 

@@ -63,7 +63,7 @@ def large(history: History, events: int) -> list[Sent]:
 def told_of_full_disk(worker: Worker, disk: Disk) -> None:
     """Assert that a worker ends with 3 and a sentence that says what to do, and no traceback."""
     assert worker.process.wait(120) == 3, worker.said()[-6000:]
-    (sentence,) = (line for line in worker.said().splitlines() if line.startswith("error: "))
+    sentence = worker.sentence()
     assert sentence.startswith(f"error: The disk is full ({disk.folder}"), sentence
     assert "PLAINSCORE_STATE_DIR" in sentence
     assert "Traceback" not in worker.said()

@@ -286,7 +286,7 @@ def test_rows_of_another_version_end_the_worker_which_says_what_to_do(world: Wor
     ticks = History(33).ticks(History(33).now)
     wait_for(lambda: worker.ended() or world.send(ticks), 60, "it has read a row")
     assert worker.process.wait(10) == 1, worker.said()
-    (sentence,) = (line for line in worker.said().splitlines() if line.startswith("error: "))
+    sentence = worker.sentence()
     assert "another version of plainscore" in sentence
     assert "delete its state folder" in sentence
     assert "Traceback" not in worker.said()
@@ -309,7 +309,7 @@ def test_changelogs_of_a_newer_version_are_not_guessed_at(world: World) -> None:
     assert producer.flush(30) == 0
     worker = world.worker()
     assert worker.process.wait(60) == 1, worker.said()
-    (sentence,) = (line for line in worker.said().splitlines() if line.startswith("error: "))
+    sentence = worker.sentence()
     assert "another version of plainscore" in sentence
     assert "Upgrade this worker" in sentence
     assert "Traceback" not in worker.said()

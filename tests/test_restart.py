@@ -84,7 +84,7 @@ def test_of_two_workers_of_one_name_the_first_ends_and_says_why(world: World) ->
     first = world.worker("a").wait_ready()
     second = world.worker("copy")
     assert first.process.wait(60) == 2, first.said()
-    (sentence,) = (line for line in first.said().splitlines() if line.startswith("error: "))
+    sentence = first.sentence()
     assert "Another worker has started under this one's name" in sentence
     assert "Traceback" not in first.said()
     world.send(history.happenings())
@@ -127,7 +127,7 @@ def test_a_group_without_positions_does_not_put_earlier_consents_in_force_again(
     before = {topic: len(records) for topic, records in world.wait_done().items()}
     stranger = world.worker("b", GROUP=f"{world.group}-renamed")
     assert stranger.process.wait(60) == 2, stranger.said()
-    (sentence,) = (line for line in stranger.said().splitlines() if line.startswith("error: "))
+    sentence = stranger.sentence()
     assert "has no positions" in sentence
     assert "PLAINSCORE_GROUP" in sentence
     assert "Traceback" not in stranger.said()

@@ -177,6 +177,6 @@ def test_a_worker_that_is_kept_out_ends(
         worker.kill()
     assert worker.process.returncode == 3
     assert "error: Kafka did not let us in" in worker.said(), worker.said()
-    (sentence,) = (line for line in worker.said().splitlines() if line.startswith("error: "))
+    sentence = worker.sentence()
     assert NAMED[kept_from].format(prefix) in sentence
     assert "Traceback" not in worker.said()
