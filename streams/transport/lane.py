@@ -88,14 +88,10 @@ class Lane:
             except KafkaException as error:
                 self._give_up(batch, await self._reason(batch, parts, error), parts)
             except SystemError as error:
-                # confluent-kafka calls on_delivery with a fatal error set, and Python minds that;
-                # or that error is gone by the time at which it should be raised.
-                cause: BaseException | None = error.__cause__
-                if cause is None and "without setting an exception" in str(error):
-                    cause = KafkaException(KafkaError(KafkaError._FATAL, str(error)))
-                if not isinstance(cause, KafkaException):
+                fatal = _fatal(error)
+                if fatal is None:
                     raise
-                self._give_up(batch, cause, parts)
+                self._give_up(batch, fatal, parts)
 
     def _begun(self, batch: Batch) -> Producer | None:
         """Begin, unless that is refused, or the batch is of an assignment that has ended."""
@@ -291,6 +287,19 @@ class Lane:
         if self.generation == NONE:
             return []
         return [held.number for held in self.held.values() if held.pending]
+
+
+def _fatal(error: SystemError) -> KafkaException | None:
+    """Give the fatal error of Kafka that is behind one of Python's, None if none is.
+
+    confluent-kafka calls on_delivery with a fatal error set, and Python minds that; or that error
+    is gone by the time at which it should be raised.
+    """
+    if isinstance(error.__cause__, KafkaException):
+        return error.__cause__
+    if "without setting an exception" in str(error):
+        return KafkaException(KafkaError(KafkaError._FATAL, str(error)))
+    return None
 
 
 def _not_delivered() -> KafkaException:
