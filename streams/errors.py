@@ -34,6 +34,14 @@ class Unreachable(PlainscoreError):
     exit_code = 3
 
 
+# What to do where no broker answers: to who comes without TLS or a login, brokers that ask for them
+# say nothing at all.
+FIND_A_BROKER = (
+    "Start one with `plainscore broker`, or set PLAINSCORE_BROKERS to one that runs, and"
+    " PLAINSCORE_KAFKA if it asks for TLS or a login."
+)
+
+
 def disk_full(where: str) -> Unreachable:
     """No file can grow any more; like a broker that is away, this passes without a change of ours.
 

